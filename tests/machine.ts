@@ -1,0 +1,37 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** Something a test needs from the machine, how to see whether it is there, and how a person gets it. */
+export interface Need {
+  readonly what: string;
+  readonly found: () => boolean;
+  readonly howToGet: string;
+}
+
+/** The full path of the first of these programs in PATH, or undefined. */
+export function findProgram(...names: readonly string[]): string | undefined {
+  const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  const candidates = names.flatMap((name) => folders.map((folder) => join(folder, name)));
+  return candidates.find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch (cause) {
+    if (cause instanceof Error) return false;
+    throw cause;
+  }
+}
+
+/** The browser that browser tests drive; `CHROMIUM` names another one than the first in PATH. */
+export function findBrowser(): string | undefined {
+  return process.env['CHROMIUM'] ?? findProgram('chromium', 'chromium-browser', 'google-chrome', 'chrome');
+}
+
+export const browser: Need = {
+  what: 'Chromium',
+  found: () => findBrowser() !== undefined,
+  howToGet: 'apt-get install chromium, or set CHROMIUM to the path of one',
+};

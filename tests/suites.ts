@@ -1,0 +1,55 @@
+import { browser, type Need } from './machine.ts';
+
+/**
+ * One line of `npm test`.
+ *
+ * - `bun`: `bun test` over folders or files (`./packages`), which finds `*.test.ts` in them;
+ * - `node`: `node --test` over files;
+ * - `script`: a program run by Bun, which writes its `Results` (see results.ts) as JSON to the file that
+ *   `DUOLOG_TEST_REPORT` names.
+ *
+ * Suites that share the machine run two at once; one that measures, or that loads both cores, is `alone`.
+ * A suite that runs no test fails, and so does one that leaves a process behind.
+ */
+export interface Suite {
+  readonly name: string;
+  readonly runner: 'bun' | 'node' | 'script';
+  readonly args: readonly [string, ...string[]];
+  readonly limitSeconds: number;
+  readonly alone?: boolean;
+  readonly needs?: readonly Need[];
+  /** Builds the published JavaScript of the SDK first. */
+  readonly usesBuiltSdk?: boolean;
+}
+
+export const suites: readonly Suite[] = [
+  { name: 'architecture', runner: 'bun', args: ['./tests/architecture'], limitSeconds: 30 },
+  { name: 'runner', runner: 'bun', args: ['./tests/runner'], limitSeconds: 60 },
+  { name: 'unit', runner: 'bun', args: ['./packages'], limitSeconds: 120 },
+  { name: 'contracts', runner: 'bun', args: ['./tests/contracts'], limitSeconds: 120 },
+  { name: 'system', runner: 'bun', args: ['./tests/system'], limitSeconds: 120 },
+  { name: 'sim', runner: 'bun', args: ['./tests/sim'], limitSeconds: 180 },
+  { name: 'sdk-package', runner: 'bun', args: ['./tests/sdk-package'], limitSeconds: 60, usesBuiltSdk: true },
+  {
+    name: 'sdk-node',
+    runner: 'node',
+    args: ['tests/sdk-node/sdk-node.test.mjs'],
+    limitSeconds: 60,
+    usesBuiltSdk: true,
+  },
+  {
+    name: 'sdk-browser',
+    runner: 'bun',
+    args: ['./tests/sdk-browser'],
+    limitSeconds: 90,
+    usesBuiltSdk: true,
+    needs: [browser],
+  },
+  {
+    name: 'torture',
+    runner: 'script',
+    args: ['tests/torture/main.ts', '--kills', '50'],
+    limitSeconds: 240,
+    alone: true,
+  },
+];
