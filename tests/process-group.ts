@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** How a command ended. `leftover` is true when it ended but something it started in its process group was still there. */
@@ -33,10 +33,30 @@ function signalGroup(groupId: number, signal: NodeJS.Signals | 0): boolean {
   }
 }
 
-/** Waits until nothing of the group is left; false when something still is after the grace time. */
+function statusOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && (cause.code === 'ENOENT' || cause.code === 'ESRCH')) return '';
+    throw cause;
+  }
+}
+
+/** Whether a process of the group runs. One that ended and only waits for its parent to ask does not. */
+function groupRuns(groupId: number): boolean {
+  if (!signalGroup(groupId, 0)) return false;
+  if (!existsSync('/proc/self/stat')) return true;
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.some((pid) => {
+    const [, state, group] = /\) (\S) \d+ (\d+) /.exec(statusOf(pid)) ?? [];
+    return Number(group) === groupId && state !== 'Z' && state !== 'X';
+  });
+}
+
+/** Waits until nothing of the group runs; false when something still does after the grace time. */
 async function groupGone(groupId: number): Promise<boolean> {
   const deadlineAt = Date.now() + GRACE_MS;
-  while (signalGroup(groupId, 0)) {
+  while (groupRuns(groupId)) {
     if (Date.now() > deadlineAt) return false;
     await sleep(20);
   }
@@ -67,7 +87,11 @@ export async function runInGroup(command: Command): Promise<Ended> {
       child.once('error', reject);
       child.once('exit', (code, bySignal) => resolve([code, bySignal]));
     });
-    const leftover = groupId !== undefined && !(await groupGone(groupId)) && signalGroup(groupId, 'SIGKILL');
+    const leftover = groupId !== undefined && !(await groupGone(groupId));
+    if (leftover) {
+      signalGroup(groupId, 'SIGKILL');
+      await groupGone(groupId);
+    }
     return { exitCode, signal, timedOut, leftover, tookMs: Date.now() - startedAt };
   } finally {
     clearTimeout(timer);

@@ -1,0 +1,85 @@
+// Builds the package that is published, in dist/: minified JavaScript for every runtime, declarations with the
+// protocol's rolled in, a package.json. Prints the gzipped size and fails when it is above the limit.
+// Publish it with `npm publish packages/sdk/dist`.
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const MAX_GZIPPED_BYTES = 15_000;
+
+const home = import.meta.dirname ?? dirname(new URL(import.meta.url).pathname);
+const dist = join(home, 'dist');
+const types = join(dist, 'types');
+const read = (path) => JSON.parse(readFileSync(path, 'utf8'));
+
+async function buildScripts() {
+  const { metafile } = await build({
+    absWorkingDir: home,
+    entryPoints: { index: 'src/index.ts', testing: 'src/testing/index.ts' },
+    outdir: 'dist',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'neutral',
+    target: 'es2022',
+    minify: true,
+    sourcemap: true,
+    metafile: true,
+    logLevel: 'warning',
+  });
+  return metafile.outputs;
+}
+
+/** Gzipped bytes of a script and all that it loads. */
+function gzippedBytes(outputs, entry) {
+  const reached = new Set([entry]);
+  for (const path of reached) {
+    for (const loaded of outputs[path].imports) {
+      if (loaded.external) throw new Error(`${path} imports ${loaded.path}; the SDK depends on nothing`);
+      reached.add(loaded.path);
+    }
+  }
+  return [...reached].reduce((sum, path) => sum + gzipSync(readFileSync(join(home, path)), { level: 9 }).length, 0);
+}
+
+function buildDeclarations() {
+  const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
+  execFileSync(process.execPath, [compiler, '-p', join(home, 'tsconfig.build.json')], { stdio: 'inherit' });
+  const protocol = join(types, 'protocol', 'src', 'index.js');
+  for (const name of readdirSync(types, { recursive: true })) {
+    if (!name.endsWith('.d.ts')) continue;
+    const path = join(types, name);
+    const toProtocol = relative(dirname(path), protocol)
+      .replaceAll('\\', '/')
+      .replace(/^(?!\.)/, './');
+    const text = readFileSync(path, 'utf8')
+      .replaceAll(/(\bfrom\s*|\bimport\s*\(?\s*)(['"])@duolog\/protocol\2/g, `$1$2${toProtocol}$2`)
+      .replaceAll(/(\bfrom\s*|\bimport\s*\(?\s*)(['"])(\.[^'"]*)\.ts\2/g, '$1$2$3.js$2');
+    writeFileSync(path, text);
+  }
+}
+
+function writeManifest() {
+  const { name, version, description, license, type, sideEffects, keywords } = read(join(home, 'package.json'));
+  const face = (script, declaration) => ({ types: `./types/sdk/src/${declaration}.d.ts`, default: `./${script}.js` });
+  const exports = {
+    '.': face('index', 'index'),
+    './testing': face('testing', 'testing/index'),
+    './package.json': './package.json',
+  };
+  const manifest = { name, version, description, license, type, sideEffects, keywords, exports };
+  writeFileSync(join(dist, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  copyFileSync(join(home, '..', '..', 'LICENSE'), join(dist, 'LICENSE'));
+  if (existsSync(join(home, 'README.md'))) copyFileSync(join(home, 'README.md'), join(dist, 'README.md'));
+}
+
+rmSync(dist, { recursive: true, force: true });
+const outputs = await buildScripts();
+const bytes = gzippedBytes(outputs, 'dist/index.js');
+buildDeclarations();
+writeManifest();
+console.log(`SDK: ${bytes} bytes gzipped of at most ${MAX_GZIPPED_BYTES}`);
+if (bytes > MAX_GZIPPED_BYTES) process.exit(1);
