@@ -1,0 +1,150 @@
+/**
+ * Where every row lives and what is in it, written once. Store partitions: `c/<conversation>`, `c/<conversation>/<bucket>`,
+ * `u/<user>`, `u/<user>/<bucket>`, `n/<handle>`, `p/<partition>`, `i` (the installation), `t/<conversation>/<bucket>` (whole texts of long messages).
+ * A value's first character is its format: `1` JSON, `2` a pointer to a message.
+ */
+import type { ConversationId, ConversationKind, DeviceId, OutboxId, UserId } from '@duolog/protocol';
+
+/** Numbers of a log that share a Store partition. */
+export const BUCKET_SIZE = 4_096;
+
+export const conversationKey = (conversation: ConversationId): string => `c/${conversation}`;
+export const userKey = (user: UserId): string => `u/${user}`;
+export const nameKey = (handle: string): string => `n/${handle}`;
+export const partitionKey = (partition: number): string => `p/${partition}`;
+export const INSTALLATION_KEY = 'i';
+
+/** The row that holds number `n` of the log of an entity. */
+export const logRow = (entity: string, n: number): { readonly partition: string; readonly key: string } => ({
+  partition: `${entity}/${Math.floor(n / BUCKET_SIZE)}`,
+  key: placeInBucket(n),
+});
+const PLACES = Array.from({ length: BUCKET_SIZE }, (_, place) => place.toString(16).padStart(3, '0'));
+export const placeInBucket = (n: number): string => PLACES[n % BUCKET_SIZE] ?? '';
+export const numberOf = (bucket: number, key: string): number => bucket * BUCKET_SIZE + Number.parseInt(key, 16);
+export const bucketOf = (n: number): number => Math.floor(n / BUCKET_SIZE);
+export const bucketKey = (entity: string, bucket: number): string => `${entity}/${bucket}`;
+/** Where the whole text of a long message is kept. */
+export const longTextRow = (conversation: ConversationId, seq: number): { readonly partition: string; readonly key: string } => ({
+  partition: `t/${conversation}/${bucketOf(seq)}`,
+  key: placeInBucket(seq),
+});
+
+/** Keys in the partition of an entity. */
+export const KEYS = {
+  /** Newest bucket of the entity's log; written before that bucket is used. Absent: bucket 0. */
+  log: 'log',
+  /** `c/…`: kind, name and members. */
+  roster: 'roster',
+  /** `c/…`: read positions. */
+  positions: 'positions',
+  /** `u/…`: handle, name, password hash, devices. */
+  account: 'account',
+  /** `n/…`: who holds the handle. */
+  holder: 'holder',
+  /** `i`: epoch, number of partitions. */
+  installation: 'installation',
+  /** `p/…`: how far the journal is settled (COM4). */
+  checkpoint: 'checkpoint',
+} as const;
+
+/** `c/…`: the membership intervals of somebody who left. */
+export const formerKey = (user: UserId): string => `former/${user}`;
+/** `u/…`: the user's row of a conversation. */
+export const CONVERSATION_ROWS = 'in/';
+export const inConversationKey = (conversation: ConversationId): string => `${CONVERSATION_ROWS}${conversation}`;
+/** Any entity: the last answers to one user's outbox (COM10). */
+export const OUTBOX_ROWS = 'outbox/';
+export const outboxKey = (user: UserId, outbox: OutboxId): string => `${OUTBOX_ROWS}${user}/${outbox}`;
+/** `p/…`: the last stamp accepted from a source partition (COM5). */
+export const ACCEPTED_ROWS = 'accepted/';
+export const acceptedKey = (source: number): string => `${ACCEPTED_ROWS}${source}`;
+
+export type Role = 'owner' | 'member';
+export interface RosterMember {
+  readonly user: UserId;
+  readonly role: Role;
+  readonly joinSeq: number;
+  /** First seq the member may read. */
+  readonly visibleFrom: number;
+}
+export interface Roster {
+  readonly kind: ConversationKind;
+  readonly name?: string;
+  readonly createdBy: UserId;
+  readonly createdAt: number;
+  readonly members: readonly RosterMember[];
+}
+/** A membership that ended: one may read (visibleFrom … leaveSeq). */
+export interface FormerMember {
+  readonly visibleFrom: number;
+  readonly leaveSeq: number;
+}
+export interface LogState {
+  readonly bucket: number;
+  /** User logs: when each bucket that is still kept was begun, oldest first. */
+  readonly begun?: readonly (readonly [bucket: number, at: number])[];
+}
+export type Positions = { readonly [user: UserId]: number };
+export interface AccountDevice {
+  readonly device: DeviceId;
+  readonly name: string;
+  readonly addedAt: number;
+}
+export interface Account {
+  readonly handle: string;
+  /** Which claim of the handle this is. */
+  readonly claimedAt: number;
+  readonly name: string;
+  readonly createdAt: number;
+  readonly passwordHash: string;
+  readonly devices: readonly AccountDevice[];
+}
+/** A user's own row of a conversation. */
+export interface InConversation {
+  readonly state: 'joined' | 'left';
+  readonly joinSeq: number;
+  readonly visibleFrom: number;
+  readonly readSeq: number;
+  readonly leaveSeq?: number;
+}
+export interface Holder {
+  /** Undefined: the handle was released and is free. */
+  readonly user?: UserId;
+  /** When it was claimed or released; rises with every claim, so it names the claim. */
+  readonly at: number;
+  /** The user's row names this handle too. */
+  readonly confirmed: boolean;
+}
+export interface Installation {
+  /** New after a restore. */
+  readonly epoch: string;
+  readonly partitions: number;
+  readonly createdAt: number;
+  /** Format of rows and keys; a program refuses to open a newer one. */
+  readonly format: number;
+}
+
+export const encodeJson = (value: object): string => `1${JSON.stringify(value)}`;
+/** Decodes a value of format 1. The caller names the type of the row that this key holds. */
+export const decodeJson = <T>(value: string): T => {
+  if (value[0] !== '1') throw new Error(`row of unknown format ${JSON.stringify(value.slice(0, 1))}`);
+  return JSON.parse(value.slice(1)) as T;
+};
+
+/** A message row holds the message as it travels; a page of history is these texts, joined. */
+export const encodeMessage = (bodyJson: string): string => `1${bodyJson}`;
+export const decodeMessage = (value: string): string => value.slice(1);
+
+/** An entry row: a pointer to a message, or the entry’s fields as they travel. */
+export type EntryRow =
+  | { readonly kind: 'pointer'; readonly conversation: ConversationId; readonly seq: number }
+  | { readonly kind: 'fields'; readonly fields: string };
+export const encodePointer = (conversation: ConversationId, seq: number): string => `2${seq} ${conversation}`;
+export const encodeFields = (fields: string): string => `1${fields}`;
+export const decodeEntry = (value: string): EntryRow => {
+  if (value[0] === '1') return { kind: 'fields', fields: value.slice(1) };
+  const space = value.indexOf(' ');
+  if (value[0] !== '2' || space < 0) throw new Error(`entry of unknown format ${JSON.stringify(value.slice(0, 1))}`);
+  return { kind: 'pointer', seq: Number(value.slice(1, space)), conversation: value.slice(space + 1) };
+};

@@ -1,0 +1,180 @@
+/** Decisions of users: their log of entries, their account, devices and read positions. Pure. */
+import { LIMITS, messageFields } from '@duolog/protocol';
+import type { ConversationId, UserId } from '@duolog/protocol';
+import type { UserCommand } from './commands.ts';
+import type { Decided, Decision, Delivery, Parcel, RowChange } from './decision.ts';
+import { refused, unchanged } from './decision.ts';
+import { BUCKET_SIZE, KEYS, bucketKey, bucketOf, encodeFields, encodeJson, encodePointer, inConversationKey, logRow, userKey } from './rows.ts';
+import type { Account, InConversation, LogState } from './rows.ts';
+
+/** Entries are kept this long at least (SYN3). */
+export const ENTRY_LIFE_MS = 30 * 24 * 3600 * 1000;
+
+/** What decides about a user. */
+export interface UserState {
+  readonly user: UserId;
+  /** The newest useq. */
+  readonly head: number;
+  readonly log: LogState;
+  /** Undefined: no such user; `unloaded`: nothing that was asked for needs it. */
+  readonly account: Account | undefined | 'unloaded';
+  /** The user's rows of the conversations that were loaded; undefined where there is none. */
+  readonly conversations: { readonly [conversation: ConversationId]: InConversation | undefined };
+}
+
+/** A parcel that is for a user. */
+export type UserParcel = Extract<Parcel, { kind: 'message' | 'membership' | 'account' | 'handle' }>;
+
+/** Whether deciding about it takes the account, and which row of a conversation. */
+export const userNeeds = (subject: UserCommand | UserParcel): { readonly account: boolean; readonly conversation?: ConversationId } => {
+  switch (subject.kind) {
+    case 'message':
+      return { account: false };
+    case 'membership':
+    case 'read':
+      return { account: false, conversation: subject.conversation };
+    case 'account':
+    case 'handle':
+    case 'addDevice':
+    case 'revokeDevice':
+      return { account: true };
+    default: {
+      const never: never = subject;
+      return never;
+    }
+  }
+};
+
+/** The log state once number `useq` is in use, and the buckets whose entries have all expired. */
+const grownLog = (state: UserState, useq: number, now: number): { log: LogState; rows: RowChange[]; drops: string[] } | undefined => {
+  if (useq % BUCKET_SIZE !== 0) return undefined;
+  const begun = [...(state.log.begun ?? []), [bucketOf(useq), now] as const];
+  // A bucket has expired when the one after it was begun a life ago; the first bucket has no row of its own.
+  const expired = begun.filter(([, at]) => now - at > ENTRY_LIFE_MS).map(([bucket]) => bucket - 1);
+  const log = { bucket: bucketOf(useq), begun: begun.filter(([bucket]) => !expired.includes(bucket - 1)) };
+  return {
+    log,
+    rows: [{ partition: userKey(state.user), key: KEYS.log, value: encodeJson(log) }],
+    drops: expired.map((bucket) => bucketKey(userKey(state.user), bucket)),
+  };
+};
+
+/** Appends one entry: its row, and its delivery to the user's devices. */
+const appendEntry = (state: UserState, value: string, fields: string, now: number, sent?: { readonly device: string; readonly fields: string }): Decided<UserState> => {
+  const useq = state.head + 1;
+  const { partition, key } = logRow(userKey(state.user), useq);
+  const delivery: Delivery = sent === undefined ? { kind: 'entry', user: state.user, useq, fields } : { kind: 'entry', user: state.user, useq, fields, sent };
+  const grown = grownLog(state, useq, now);
+  const rows: RowChange[] = grown === undefined ? [{ partition, key, value }] : [...grown.rows, { partition, key, value }];
+  return {
+    ok: true,
+    state: { ...state, head: useq, log: grown?.log ?? state.log },
+    result: {},
+    rows,
+    parcels: [],
+    deliveries: [delivery],
+    ...(grown === undefined ? {} : { drops: grown.drops }),
+  };
+};
+
+/** Appends an entry that is no message: its fields are its row. */
+const appendFields = (state: UserState, entry: { readonly kind: string }, now: number): Decided<UserState> => {
+  const fields = JSON.stringify(entry).slice(1, -1);
+  return appendEntry(state, encodeFields(fields), fields, now);
+};
+
+const withAccount = (state: UserState, account: Account, entry: { readonly kind: string }, now: number): Decided<UserState> => {
+  const decided = appendFields({ ...state, account }, entry, now);
+  return { ...decided, rows: [...decided.rows, { partition: userKey(state.user), key: KEYS.account, value: encodeJson(account) }] };
+};
+
+const withConversation = (state: UserState, conversation: ConversationId, row: InConversation): { state: UserState; row: RowChange } => ({
+  state: { ...state, conversations: { ...state.conversations, [conversation]: row } },
+  row: { partition: userKey(state.user), key: inConversationKey(conversation), value: encodeJson(row) },
+});
+
+const takeMembership = (state: UserState, parcel: Extract<Parcel, { kind: 'membership' }>, now: number): Decided<UserState> => {
+  const { conversation, joinSeq, visibleFrom, leaveSeq } = parcel;
+  const readSeq = Math.max(state.conversations[conversation]?.readSeq ?? 0, joinSeq);
+  const left = leaveSeq === undefined ? {} : { leaveSeq };
+  const changed = withConversation(state, conversation, { state: parcel.state, joinSeq, visibleFrom, readSeq, ...left });
+  const name = parcel.name === undefined ? {} : { name: parcel.name };
+  const decided = appendFields(changed.state, { kind: 'membership', ...{ conversation, state: parcel.state, ...name, joinSeq, visibleFrom, ...left } }, now);
+  return { ...decided, rows: [...decided.rows, changed.row] };
+};
+
+const takeHandle = (state: UserState, { handle, claimedAt }: Extract<Parcel, { kind: 'handle' }>, now: number): Decided<UserState> => {
+  const account = state.account;
+  if (account === undefined || account === 'unloaded') return unchanged(state);
+  const { user } = state;
+  const decided = withAccount(state, { ...account, handle, claimedAt }, { kind: 'profile', ...{ handle, name: account.name } }, now);
+  const confirmed: Parcel = { kind: 'confirmed', handle, user, claimedAt };
+  // Claimed again by its holder: there is no other handle to give back.
+  if (account.handle === handle) return { ...decided, parcels: [confirmed] };
+  return { ...decided, parcels: [confirmed, { kind: 'released', handle: account.handle, user, claimedAt: account.claimedAt }] };
+};
+
+/** Takes a parcel of a conversation or a name. */
+export const takeUserParcel = (state: UserState, parcel: UserParcel, now: number): Decided<UserState> => {
+  switch (parcel.kind) {
+    case 'message': {
+      const { conversation, seq, at, origin } = parcel;
+      const fields = messageFields(parcel.body);
+      const sent =
+        origin?.user === state.user
+          ? { device: origin.device, fields: `"kind":"sent","conversation":"${conversation}","seq":${seq},"at":${at},"outbox":"${origin.outbox}","n":${origin.n}` }
+          : undefined;
+      return appendEntry(state, encodePointer(conversation, seq), fields, now, sent);
+    }
+    case 'membership':
+      return takeMembership(state, parcel, now);
+    case 'account': {
+      const { handle, claimedAt, name, passwordHash } = parcel;
+      const decided = withAccount(state, { handle, claimedAt, name, createdAt: now, passwordHash, devices: [] }, { kind: 'profile', ...{ handle, name } }, now);
+      return { ...decided, parcels: [{ kind: 'confirmed', handle, user: state.user, claimedAt }] };
+    }
+    case 'handle':
+      return takeHandle(state, parcel, now);
+    default: {
+      const never: never = parcel;
+      return never;
+    }
+  }
+};
+
+const read = (state: UserState, conversation: ConversationId, seq: number, now: number): Decision<UserState> => {
+  const row = state.conversations[conversation];
+  if (row === undefined) return refused('notFound', 'There is no such conversation, or you are not a member of it.');
+  if (seq <= row.readSeq) return unchanged(state, { seq: row.readSeq });
+  const changed = withConversation(state, conversation, { ...row, readSeq: seq });
+  const decided = appendFields(changed.state, { kind: 'read', ...{ conversation, seq } }, now);
+  return { ...decided, result: { seq }, rows: [...decided.rows, changed.row], parcels: [{ kind: 'position', conversation, user: state.user, seq }] };
+};
+
+/** Decides about a command to one's own user. */
+export const decideUser = (state: UserState, command: UserCommand, now: number): Decision<UserState> => {
+  if (command.kind === 'read') return read(state, command.conversation, command.seq, now);
+  const account = state.account;
+  if (account === undefined || account === 'unloaded') return refused('notFound', 'There is no such user.');
+  switch (command.kind) {
+    case 'addDevice': {
+      const { device, name } = command;
+      if (account.devices.length >= LIMITS.maxDevices) {
+        return refused('limitExceeded', `At most ${LIMITS.maxDevices} devices may be signed in; sign one out first.`, { limit: 'maxDevices', max: LIMITS.maxDevices });
+      }
+      const decided = withAccount(state, { ...account, devices: [...account.devices, { device, name, addedAt: now }] }, { kind: 'device', ...{ change: 'added', device, name } }, now);
+      return { ...decided, result: { device } };
+    }
+    case 'revokeDevice': {
+      const { device } = command;
+      const devices = account.devices.filter((known) => known.device !== device);
+      if (devices.length === account.devices.length) return refused('notFound', 'You have no such device.');
+      const decided = withAccount(state, { ...account, devices }, { kind: 'device', ...{ change: 'revoked', device } }, now);
+      return { ...decided, deliveries: [...decided.deliveries, { kind: 'revoked', user: state.user, device }] };
+    }
+    default: {
+      const never: never = command;
+      return never;
+    }
+  }
+};

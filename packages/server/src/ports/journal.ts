@@ -1,0 +1,44 @@
+/** A record of a partition's journal. */
+export interface JournalRecord {
+  /** Rises within the partition; need not be dense. The first is above 0. */
+  readonly position: number;
+  /** The id it was appended with. */
+  readonly id: string;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * What became of an append. `refused`: the expectation did not hold *when the engine looked*, which proves no foreign
+ * writer: one's own append may have been under way (COM2). `unknown`: it may be there, appear later, or never. `full`:
+ * not stored, nothing old was dropped for it.
+ */
+export type AppendOutcome =
+  | { readonly kind: 'stored'; readonly position: number }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'full' };
+
+/** What is kept of a partition's journal. */
+export interface JournalState {
+  /** Name of the stream; another one means that positions began again. */
+  readonly stream: string;
+  /** Position of the oldest record kept, 0 if there is none. */
+  readonly first: number;
+  /** Position of the newest, 0 if there is none. May be stale: only a successful append proves the end. */
+  readonly last: number;
+}
+
+/** Replicated, flushed streams of records, one subject per partition. */
+export interface Journal {
+  /**
+   * Appends after `expect` (the position of the partition's last record, 0 for none), else refuses. The same id again,
+   * with the same expectation, is stored once; its repeat answers `stored` with the first position, or `refused`.
+   */
+  append(partition: number, expect: number, id: string, bytes: Uint8Array): Promise<AppendOutcome>;
+  /** Records with a position above `after`, in order, at most `limit`. May be stale: a record missing at the end proves nothing. Rejects with `unavailable`. */
+  read(partition: number, after: number, limit: number): Promise<readonly JournalRecord[]>;
+  /** Rejects with `unavailable`. */
+  state(partition: number): Promise<JournalState>;
+  /** Forgets records below `position`; never the partition's last one. */
+  trim(partition: number, position: number): Promise<void>;
+}

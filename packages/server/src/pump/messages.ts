@@ -1,0 +1,100 @@
+/** What nodes say to each other over the Bus. Plain data that survives JSON. */
+import type { ConversationId, DeviceId, ErrorCode, ErrorFacts, UserId } from '@duolog/protocol';
+import type { Envelope } from '../core/commands.ts';
+import type { Parcel } from '../core/decision.ts';
+import type { NodeId } from '../ports/bus.ts';
+
+/** An error as it goes from an owner to an edge. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly facts?: ErrorFacts;
+}
+
+/** Soft requests: they change what the owner keeps in memory, nothing durable (COM8). */
+export type SoftRequest =
+  /** This gateway holds the device now, or does not any more. Answered with `{ head }`, or refused with `unauthenticated` if the device was revoked. */
+  | { readonly kind: 'route'; readonly user: UserId; readonly device: DeviceId; readonly on: boolean }
+  /** This gateway wants to know of the conversation, or does not any more. Answered with `{}`; refused with `notFound` for those who are no members. */
+  | { readonly kind: 'watch'; readonly conversation: ConversationId; readonly user: UserId; readonly on: boolean };
+
+/** Several requests an edge has for one partition; each has a number by which its answer is known. */
+export interface Submission {
+  readonly type: 'submission';
+  readonly partition: number;
+  readonly requests: readonly (
+    | { readonly ref: number; readonly envelope: Envelope }
+    | { readonly ref: number; readonly soft: SoftRequest }
+  )[];
+}
+
+/** One thing of a link message. */
+export type LinkItem =
+  | { readonly kind: 'result'; readonly ref: number; readonly result: string }
+  | { readonly kind: 'failure'; readonly ref: number; readonly failure: Failure }
+  /** One entry for several users: `to` are pairs (user, useq). */
+  | {
+      readonly kind: 'entry';
+      readonly fields: string;
+      readonly to: readonly (readonly [UserId, number])[];
+      readonly sent?: { readonly device: DeviceId; readonly fields: string };
+    }
+  | { readonly kind: 'revoked'; readonly user: UserId; readonly device: DeviceId }
+  | { readonly kind: 'positions'; readonly conversation: ConversationId; readonly read: { readonly [user: UserId]: number } };
+
+/**
+ * Owner to edge: all that one turn has for it, numbered 1, 2, 3 … per (partition, claim, edge). A message without items
+ * repeats the last number: the receiver sees whether it missed one (COM8).
+ */
+export interface Link {
+  readonly type: 'link';
+  readonly partition: number;
+  readonly claim: string;
+  readonly n: number;
+  readonly items: readonly LinkItem[];
+}
+
+/** The receiver of a submission is not the owner, or takes no more: none of these requests was executed. */
+export interface NotTaken {
+  readonly type: 'notTaken';
+  readonly partition: number;
+  readonly refs: readonly number[];
+  readonly failure: Failure;
+}
+
+/** Parcels of the batches of one source for one destination, oldest first (COM5). */
+export interface Parcels {
+  readonly type: 'parcels';
+  readonly source: number;
+  readonly destination: number;
+  readonly batches: readonly { readonly stamp: number; readonly parcels: readonly Parcel[] }[];
+}
+
+/** The destination has stored all parcels of the source up to and including this stamp. */
+export interface Accepted {
+  readonly type: 'accepted';
+  readonly source: number;
+  readonly destination: number;
+  readonly stamp: number;
+}
+
+/** What every node says each second; unheard for 3 s is dead. */
+export interface Alive {
+  readonly type: 'alive';
+  readonly node: NodeId;
+  readonly roles: readonly string[];
+  /** Program version, and the formats of records, rows and parcels it reads (COM11). */
+  readonly version: string;
+  readonly formats: readonly number[];
+  /** Where clients reach its chat server, if it is one. */
+  readonly address?: string;
+  /** Connections held, for discovery. */
+  readonly load: number;
+  readonly draining: boolean;
+  /** Its wall clock, ms. */
+  readonly at: number;
+  /** Partitions it owns, with the stamps of their claims: the highest claim is the owner. */
+  readonly owns: readonly { readonly partition: number; readonly claim: string; readonly stamp: number }[];
+}
+
+export type NodeMessage = Submission | Link | NotTaken | Parcels | Accepted | Alive;
