@@ -1,5 +1,5 @@
 /** Decisions of conversations: what is said, and who hears it. Pure: state and command in, decision out. */
-import { LIMITS, parseConversationId } from '@duolog/protocol';
+import { LIMITS, messageFields, parseConversationId } from '@duolog/protocol';
 import type { Change, ConversationId, UserId } from '@duolog/protocol';
 import type { ConversationCommand, Envelope } from './commands.ts';
 import type { Decided, Decision, Delivery, Origin, Parcel, RowChange } from './decision.ts';
@@ -55,8 +55,10 @@ const placed = (conversation: ConversationId, seq: number, body: string): RowCha
   return rows;
 };
 
-const messageParcel = (conversation: ConversationId, seq: number, at: number, body: string, to: readonly UserId[], origin?: Origin): Parcel =>
-  origin === undefined ? { kind: 'message', to, conversation, seq, at, body } : { kind: 'message', to, conversation, seq, at, body, origin };
+const messageParcel = (conversation: ConversationId, seq: number, at: number, body: string, to: readonly UserId[], origin?: Origin): Parcel => {
+  const fields = messageFields(body);
+  return origin === undefined ? { kind: 'message', to, conversation, seq, at, fields } : { kind: 'message', to, conversation, seq, at, fields, origin };
+};
 
 /** Hands out recipients: one array per roster, since every message needs it. */
 const recipients = new WeakMap<Roster, readonly UserId[]>();

@@ -17,14 +17,14 @@ export interface Origin {
 
 /** What one entity tells others; it travels as JSON between partitions (COM5). */
 export type Parcel =
-  /** Conversation → members: a message was said. `body` is the message as it travels (SYN8). */
+  /** Conversation → members: a message was said. `fields` is the entry as it travels, without braces and number (SYN8); all recipients share it. */
   | {
       readonly kind: 'message';
       readonly to: readonly UserId[];
       readonly conversation: ConversationId;
       readonly seq: number;
       readonly at: number;
-      readonly body: string;
+      readonly fields: string;
       readonly origin?: Origin;
     }
   /** Conversation → users: they joined or left. */

@@ -1,5 +1,5 @@
 /** Decisions of users: their log of entries, their account, devices and read positions. Pure. */
-import { LIMITS, messageFields } from '@duolog/protocol';
+import { LIMITS } from '@duolog/protocol';
 import type { ConversationId, UserId } from '@duolog/protocol';
 import type { UserCommand } from './commands.ts';
 import type { Decided, Decision, Delivery, Parcel, RowChange } from './decision.ts';
@@ -118,8 +118,7 @@ const takeHandle = (state: UserState, { handle, claimedAt }: Extract<Parcel, { k
 export const takeUserParcel = (state: UserState, parcel: UserParcel, now: number): Decided<UserState> => {
   switch (parcel.kind) {
     case 'message': {
-      const { conversation, seq, at, origin } = parcel;
-      const fields = messageFields(parcel.body);
+      const { conversation, seq, at, fields, origin } = parcel;
       const sent =
         origin?.user === state.user
           ? { device: origin.device, fields: `"kind":"sent","conversation":"${conversation}","seq":${seq},"at":${at},"outbox":"${origin.outbox}","n":${origin.n}` }

@@ -40,7 +40,13 @@ export type LinkItem =
       readonly sent?: { readonly device: DeviceId; readonly fields: string };
     }
   | { readonly kind: 'revoked'; readonly user: UserId; readonly device: DeviceId }
-  | { readonly kind: 'positions'; readonly conversation: ConversationId; readonly read: { readonly [user: UserId]: number } };
+  | {
+      readonly kind: 'positions';
+      readonly conversation: ConversationId;
+      readonly read: { readonly [user: UserId]: number };
+      /** The watching members this gateway named. */
+      readonly to: readonly UserId[];
+    };
 
 /**
  * Owner to edge: all that one turn has for it, numbered 1, 2, 3 … per (partition, claim, edge). A message without items
@@ -96,5 +102,8 @@ export interface Alive {
   /** Partitions it owns, with the stamps of their claims: the highest claim is the owner. */
   readonly owns: readonly { readonly partition: number; readonly claim: string; readonly stamp: number }[];
 }
+
+/** What an edge gets back for a request. `unknown`: it may have been executed. */
+export type Outcome = { readonly ok: true; readonly result: string } | { readonly ok: false; readonly failure: Failure };
 
 export type NodeMessage = Submission | Link | NotTaken | Parcels | Accepted | Alive;
