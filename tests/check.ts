@@ -19,7 +19,7 @@ const steps: readonly Step[] = [
   { name: 'lint', argv: [tool('oxlint')], says: /^(?:Found|Finished).*/gm },
   { name: 'format', argv: [tool('oxfmt'), '--check'], says: /^Finished.*/gm },
   { name: 'architecture', argv: [process.execPath, 'test', './tests/architecture'], says: /^architecture:.*/gm },
-  { name: 'unused code', argv: [tool('knip')] },
+  { name: 'unused code', argv: [tool('knip'), '--no-config-hints'] },
   { name: 'size of the SDK', argv: ['node', 'packages/sdk/build.mjs'], says: /^SDK:.*/gm },
   { name: 'package of the SDK', argv: [tool('publint'), 'packages/sdk/dist', '--strict'] },
 ];

@@ -42,15 +42,19 @@ function statusOf(pid: string): string {
   }
 }
 
-/** Whether a process of the group runs. One that ended and only waits for its parent to ask does not. */
+/** The processes of a group that run, as Linux knows them. One that ended and waits for its parent to ask does not run. */
+export function pidsOfGroup(groupId: number): readonly number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      const [, state, group] = /\) (\S) \d+ (\d+) /.exec(statusOf(pid)) ?? [];
+      return Number(group) === groupId && state !== 'Z' && state !== 'X';
+    })
+    .map(Number);
+}
+
 function groupRuns(groupId: number): boolean {
-  if (!signalGroup(groupId, 0)) return false;
-  if (!existsSync('/proc/self/stat')) return true;
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  return pids.some((pid) => {
-    const [, state, group] = /\) (\S) \d+ (\d+) /.exec(statusOf(pid)) ?? [];
-    return Number(group) === groupId && state !== 'Z' && state !== 'X';
-  });
+  return signalGroup(groupId, 0) && (!existsSync('/proc/self/stat') || pidsOfGroup(groupId).length > 0);
 }
 
 /** Waits until nothing of the group runs; false when something still does after the grace time. */
@@ -70,7 +74,7 @@ export async function runInGroup(command: Command): Promise<Ended> {
   const [program, ...args] = command.argv;
   const child = spawn(program, args, {
     cwd: command.cwd,
-    env: { ...process.env, ...command.env },
+    env: { ...process.env, NO_COLOR: '1', ...command.env },
     stdio: ['ignore', log, log],
     detached: true,
   });

@@ -26,7 +26,7 @@ export function readSources(root: string, folder: string): readonly SourceFile[]
 }
 
 /** The text without comments, so that a rule does not see what is only talked about. */
-export function withoutComments(text: string): string {
+function withoutComments(text: string): string {
   return text.replaceAll(
     /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`)|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g,
     (_, literal?: string) => literal ?? ' ',

@@ -18,11 +18,12 @@ function makeConsumer(name: string): string {
   return consumer;
 }
 
-function checkTypes(consumer: string, source: string, module: string, resolution: string): string {
+function checkTypes(consumer: string, source: string, module: string, moduleResolution: string): string {
+  const lib = ['ES2022', 'DOM'];
+  const compilerOptions = { strict: true, noEmit: true, target: 'ES2022', lib, types: [], module, moduleResolution };
+  writeFileSync(join(consumer, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }));
   writeFileSync(join(consumer, 'consumer.ts'), source);
-  const args = ['--noEmit', '--strict', '--exactOptionalPropertyTypes', '--target', 'es2022', '--lib', 'es2022,dom'];
-  const modules = ['--module', module, '--moduleResolution', resolution, '--types', ''];
-  const run = spawnSync('node', [compiler, ...args, ...modules, 'consumer.ts'], { cwd: consumer, encoding: 'utf8' });
+  const run = spawnSync('node', [compiler, '-p', '.'], { cwd: consumer, encoding: 'utf8' });
   return `${run.stdout}${run.stderr}`;
 }
 
