@@ -1,0 +1,22 @@
+/** The end of an entity's log. There are no head rows: a log's head is its last row. */
+import { KEYS, bucketKey, decodeJson, numberOf } from '../core/rows.ts';
+import type { LogState } from '../core/rows.ts';
+import type { KeyValue, Store } from '../ports/store.ts';
+
+export interface LogHead {
+  readonly log: LogState;
+  /** The newest number, 0 for an empty log. */
+  readonly head: number;
+  /** The row it is in; undefined for an empty log, or when the newest bucket is named but not used yet. */
+  readonly last: KeyValue | undefined;
+}
+
+/** Reads where a log ends: its newest bucket's name, then that bucket's last row. */
+export const readLogHead = async (store: Store, entity: string): Promise<LogHead> => {
+  const named = await store.get(entity, KEYS.log);
+  const log = named === undefined ? { bucket: 0 } : decodeJson<LogState>(named);
+  const [last] = await store.range(bucketKey(entity, log.bucket), { reverse: true, limit: 1 });
+  if (last !== undefined) return { log, head: numberOf(log.bucket, last.key), last };
+  // A bucket is named before it is used (COM1): the log ends with the bucket before.
+  return { log, head: Math.max(0, numberOf(log.bucket, '0') - 1), last: undefined };
+};

@@ -1,0 +1,208 @@
+/**
+ * What an owner keeps of its entities. The owner is the only writer, so what is here is the truth and nothing is read in
+ * the steady state; what is not here is loaded before it is needed.
+ */
+import type { UserId } from '@duolog/protocol';
+import { formerNeeded } from '../core/conversations.ts';
+import type { ConversationState } from '../core/conversations.ts';
+import type { Command, ConversationCommand, Envelope, NameCommand, UserCommand } from '../core/commands.ts';
+import type { Parcel } from '../core/decision.ts';
+import type { NameState } from '../core/names.ts';
+import { decodeOutbox } from '../core/outbox.ts';
+import type { Outbox } from '../core/outbox.ts';
+import { KEYS, conversationKey, decodeJson, formerKey, inConversationKey, nameKey, outboxKey, userKey } from '../core/rows.ts';
+import type { Account, FormerMember, Holder, InConversation, Positions, Roster } from '../core/rows.ts';
+import { userNeeds } from '../core/users.ts';
+import type { UserParcel, UserState } from '../core/users.ts';
+import { readLogHead } from '../data/log-head.ts';
+import type { Store } from '../ports/store.ts';
+
+/** One entity with what was loaded of it. */
+export interface Entity {
+  readonly key: string;
+  conversation: ConversationState | undefined;
+  user: UserState | undefined;
+  name: NameState | undefined;
+  /** By key of the outbox row. */
+  readonly outboxes: Map<string, Outbox>;
+}
+
+/** A load under way, or nothing to wait for. */
+export type Loading = Promise<unknown> | undefined;
+
+export interface Entities {
+  get(key: string): Entity;
+  /** Loads what deciding about this command takes. */
+  forCommand(envelope: Envelope): Loading;
+  /** Loads what taking this parcel takes, for one of its recipients. */
+  forParcel(parcel: Parcel, user: UserId): Loading;
+  forRoute(user: UserId): Loading;
+  forWatch(conversation: string): Loading;
+  /** Forgets what was not used for long. Only when every decision made so far is stored. */
+  trim(): void;
+  readonly crowded: boolean;
+}
+
+/** Which of an entity's commands these are, told by the kind of entity. */
+export const isConversation = (entity: string, _command: Command): _command is ConversationCommand => entity.startsWith('c/');
+export const isUser = (entity: string, _command: Command): _command is UserCommand => entity.startsWith('u/');
+export const isName = (entity: string, _command: Command): _command is NameCommand => entity.startsWith('n/');
+
+const all = (loads: readonly Loading[]): Loading => {
+  const pending = loads.filter((load) => load !== undefined);
+  return pending.length === 0 ? undefined : Promise.all(pending);
+};
+
+/** `maxEntities`: how many may be kept; about half of them are forgotten at a time. */
+export const createEntities = (store: Store, maxEntities: number): Entities => {
+  // Two generations: what is used moves to the young one; the old one is forgotten as a whole.
+  let young = new Map<string, Entity>();
+  let old = new Map<string, Entity>();
+  const loads = new Map<string, Promise<void>>();
+
+  const get = (key: string): Entity => {
+    let entity = young.get(key);
+    if (entity !== undefined) return entity;
+    entity = old.get(key) ?? { key, conversation: undefined, user: undefined, name: undefined, outboxes: new Map() };
+    old.delete(key);
+    young.set(key, entity);
+    return entity;
+  };
+
+  const once = (name: string, load: () => Promise<void>): Promise<void> => {
+    let loading = loads.get(name);
+    if (loading === undefined) {
+      loading = load().finally(() => loads.delete(name));
+      loads.set(name, loading);
+    }
+    return loading;
+  };
+
+  const loadConversation = async (entity: Entity): Promise<void> => {
+    const [{ head }, rows] = await Promise.all([
+      readLogHead(store, entity.key),
+      store.getMany([{ partition: entity.key, key: KEYS.roster }, { partition: entity.key, key: KEYS.positions }]),
+    ]);
+    const [roster, positions] = rows;
+    entity.conversation ??= {
+      conversation: entity.key.slice(2),
+      roster: roster === undefined ? undefined : decodeJson<Roster>(roster),
+      head,
+      positions: positions === undefined ? {} : decodeJson<Positions>(positions),
+      former: {},
+    };
+  };
+
+  const loadFormer = async (entity: Entity, user: UserId): Promise<void> => {
+    const value = await store.get(entity.key, formerKey(user));
+    if (entity.conversation === undefined) await loadConversation(entity);
+    const state = entity.conversation;
+    if (state === undefined || state.former[user] !== undefined) return;
+    entity.conversation = { ...state, former: { ...state.former, [user]: value === undefined ? [] : decodeJson<readonly FormerMember[]>(value) } };
+  };
+
+  const conversation = (entity: Entity): Loading =>
+    entity.conversation === undefined ? once(entity.key, () => loadConversation(entity)) : undefined;
+
+  const loadUser = async (entity: Entity): Promise<void> => {
+    const { head, log } = await readLogHead(store, entity.key);
+    entity.user ??= { user: entity.key.slice(2), head, log, account: 'unloaded', conversations: {} };
+  };
+
+  const user = (entity: Entity): Loading => (entity.user === undefined ? once(entity.key, () => loadUser(entity)) : undefined);
+
+  const account = (entity: Entity): Loading =>
+    entity.user !== undefined && entity.user.account !== 'unloaded'
+      ? undefined
+      : once(`${entity.key} account`, async () => {
+          const [value] = await Promise.all([store.get(entity.key, KEYS.account), user(entity)]);
+          if (entity.user?.account !== 'unloaded') return;
+          entity.user = { ...entity.user, account: value === undefined ? undefined : decodeJson<Account>(value) };
+        });
+
+  const inConversation = (entity: Entity, id: string): Loading =>
+    entity.user !== undefined && Object.hasOwn(entity.user.conversations, id)
+      ? undefined
+      : once(`${entity.key} in ${id}`, async () => {
+          const [value] = await Promise.all([store.get(entity.key, inConversationKey(id)), user(entity)]);
+          const state = entity.user;
+          if (state === undefined || Object.hasOwn(state.conversations, id)) return;
+          const row = value === undefined ? undefined : decodeJson<InConversation>(value);
+          entity.user = { ...state, conversations: { ...state.conversations, [id]: row } };
+        });
+
+  const name = (entity: Entity): Loading =>
+    entity.name !== undefined
+      ? undefined
+      : once(entity.key, async () => {
+          const value = await store.get(entity.key, KEYS.holder);
+          entity.name ??= { handle: entity.key.slice(2), holder: value === undefined ? undefined : decodeJson<Holder>(value) };
+        });
+
+  const outbox = (entity: Entity, envelope: Envelope): Loading => {
+    if (envelope.outbox === undefined) return undefined;
+    const key = outboxKey(envelope.user, envelope.outbox);
+    if (entity.outboxes.has(key)) return undefined;
+    return once(`${entity.key} ${key}`, async () => {
+      const value = await store.get(entity.key, key);
+      if (!entity.outboxes.has(key)) entity.outboxes.set(key, value === undefined ? [] : decodeOutbox(value));
+    });
+  };
+
+  const userParts = (entity: Entity, subject: UserCommand | UserParcel): Loading => {
+    const needs = userNeeds(subject);
+    if (!needs.account && needs.conversation === undefined) return user(entity);
+    return all([user(entity), needs.account ? account(entity) : undefined, needs.conversation === undefined ? undefined : inConversation(entity, needs.conversation)]);
+  };
+
+  const former = (entity: Entity, envelope: Envelope): Loading => {
+    const missing = formerNeeded(envelope).filter((id) => entity.conversation?.former[id] === undefined);
+    return missing.length === 0 ? undefined : all(missing.map((id) => once(`${entity.key} former ${id}`, () => loadFormer(entity, id))));
+  };
+
+  return {
+    get,
+    forCommand: (envelope) => {
+      const entity = get(envelope.entity);
+      const remembered = outbox(entity, envelope);
+      const { command } = envelope;
+      if (isConversation(envelope.entity, command)) {
+        const state = conversation(entity);
+        const left = command.kind === 'send' ? undefined : former(entity, envelope);
+        return remembered === undefined && state === undefined && left === undefined ? undefined : all([remembered, state, left]);
+      }
+      return all([remembered, isUser(envelope.entity, command) ? userParts(entity, command) : name(entity)]);
+    },
+    forParcel: (parcel, id) => {
+      switch (parcel.kind) {
+        case 'message':
+        case 'membership':
+        case 'account':
+        case 'handle':
+          return userParts(get(userKey(id)), parcel);
+        case 'position':
+          return conversation(get(conversationKey(parcel.conversation)));
+        case 'confirmed':
+        case 'released':
+          return name(get(nameKey(parcel.handle)));
+        default: {
+          const never: never = parcel;
+          return never;
+        }
+      }
+    },
+    forRoute: (id) => {
+      const entity = get(userKey(id));
+      return all([user(entity), account(entity)]);
+    },
+    forWatch: (id) => conversation(get(conversationKey(id))),
+    trim: () => {
+      if (young.size <= maxEntities / 2) return;
+      old = young;
+      young = new Map();
+    },
+    get crowded() {
+      return young.size > maxEntities / 2;
+    },
+  };
+};

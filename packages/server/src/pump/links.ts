@@ -1,0 +1,151 @@
+/**
+ * The owner's links to edges (COM8): which gateway holds which device, who watches what, and one numbered message per
+ * edge and turn. All of it is soft: a gateway that misses something says again what it holds.
+ */
+import type { ConversationId, DeviceId, UserId } from '@duolog/protocol';
+import type { Delivery } from '../core/decision.ts';
+import type { Bus, NodeId } from '../ports/bus.ts';
+import type { LinkItem, NodeMessage } from './messages.ts';
+
+export interface Links {
+  /** Adds an item to what goes to this edge with the current turn. */
+  push(edge: NodeId, item: LinkItem): void;
+  /** Adds a turn's deliveries to what goes to the edges that hold or watch. */
+  deliver(deliveries: readonly Delivery[]): void;
+  /** Sends what was gathered: one message per edge. */
+  flush(): void;
+  /** Repeats the last number to every edge, so that one that missed it notices. */
+  repeat(): void;
+  route(edge: NodeId, user: UserId, device: DeviceId, on: boolean): void;
+  watch(edge: NodeId, conversation: ConversationId, user: UserId, on: boolean): void;
+  /** The user may not see the conversation any more. */
+  unwatchAll(conversation: ConversationId, user: UserId): void;
+  /** Forgets an edge that is dead. */
+  forget(edge: NodeId): void;
+}
+
+interface Link {
+  n: number;
+  items: LinkItem[];
+}
+
+/** Sets by edge, by key: `on` and `off` keep no empty ones. */
+const membershipByEdge = <K>() => {
+  const byKey = new Map<K, Map<NodeId, Set<string>>>();
+  return {
+    byKey,
+    set: (key: K, edge: NodeId, id: string, on: boolean): void => {
+      const edges = byKey.get(key) ?? new Map<NodeId, Set<string>>();
+      const ids = edges.get(edge) ?? new Set<string>();
+      if (on) ids.add(id);
+      else ids.delete(id);
+      if (ids.size > 0) edges.set(edge, ids);
+      else edges.delete(edge);
+      if (edges.size > 0) byKey.set(key, edges);
+      else byKey.delete(key);
+    },
+    forget: (edge: NodeId): void => {
+      for (const [key, edges] of byKey) {
+        edges.delete(edge);
+        if (edges.size === 0) byKey.delete(key);
+      }
+    },
+  };
+};
+
+export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: string): Links => {
+  const links = new Map<NodeId, Link>();
+  const routes = membershipByEdge<UserId>();
+  const watches = membershipByEdge<ConversationId>();
+
+  const linkTo = (edge: NodeId): Link => {
+    let link = links.get(edge);
+    if (link === undefined) {
+      link = { n: 0, items: [] };
+      links.set(edge, link);
+    }
+    return link;
+  };
+
+  const push = (edge: NodeId, item: LinkItem): void => {
+    linkTo(edge).items.push(item);
+  };
+
+  /** Recipients of one entry share one item: their pairs are added while the shared text stays the same. */
+  const pushEntry = (delivery: Extract<Delivery, { kind: 'entry' }>, open: Map<NodeId, [UserId, number][]>): void => {
+    const edges = routes.byKey.get(delivery.user);
+    if (edges === undefined) return;
+    for (const edge of edges.keys()) {
+      const { fields, sent, user, useq } = delivery;
+      if (sent !== undefined) {
+        push(edge, { kind: 'entry', fields, sent, to: [[user, useq]] });
+        continue;
+      }
+      const to = open.get(edge);
+      if (to !== undefined) to.push([user, useq]);
+      else {
+        const pairs: [UserId, number][] = [[user, useq]];
+        open.set(edge, pairs);
+        push(edge, { kind: 'entry', fields, to: pairs });
+      }
+    }
+  };
+
+  const deliver = (deliveries: readonly Delivery[]): void => {
+    let fields: string | undefined;
+    let open = new Map<NodeId, [UserId, number][]>();
+    for (const delivery of deliveries) {
+      switch (delivery.kind) {
+        case 'entry':
+          if (delivery.fields !== fields) {
+            fields = delivery.fields;
+            if (open.size > 0) open = new Map();
+          }
+          pushEntry(delivery, open);
+          break;
+        case 'revoked':
+          for (const edge of routes.byKey.get(delivery.user)?.keys() ?? []) push(edge, delivery);
+          break;
+        case 'positions':
+          for (const [edge, users] of watches.byKey.get(delivery.conversation) ?? []) push(edge, { ...delivery, to: [...users] });
+          break;
+        default: {
+          const never: never = delivery;
+          return never;
+        }
+      }
+    }
+  };
+
+  const send = (edge: NodeId, link: Link, items: readonly LinkItem[]): void => {
+    // A message refused for want of room is a gap like a lost one: the edge sees it by the next number.
+    bus.send(edge, { type: 'link', partition, claim, n: link.n, items });
+  };
+
+  return {
+    push,
+    deliver,
+    flush: () => {
+      for (const [edge, link] of links) {
+        if (link.items.length === 0) continue;
+        const { items } = link;
+        link.items = [];
+        link.n += 1;
+        send(edge, link, items);
+      }
+    },
+    repeat: () => {
+      for (const [edge, link] of links) send(edge, link, []);
+    },
+    route: (edge, user, device, on) => routes.set(user, edge, device, on),
+    watch: (edge, conversation, user, on) => watches.set(conversation, edge, user, on),
+    unwatchAll: (conversation, user) => {
+      for (const edge of [...(watches.byKey.get(conversation)?.keys() ?? [])]) watches.set(conversation, edge, user, false);
+    },
+    forget: (edge) => {
+      links.delete(edge);
+      routes.forget(edge);
+      watches.forget(edge);
+    },
+  };
+};

@@ -1,0 +1,256 @@
+/** One round of an owner: decides about what it took, and gathers all that follows into one batch (COM1). */
+import { DuologError } from '@duolog/protocol';
+import type { UserId } from '@duolog/protocol';
+import { decideConversation, takePosition } from '../core/conversations.ts';
+import type { Envelope } from '../core/commands.ts';
+import type { Decided, Decision, Delivery, Parcel, RowChange } from '../core/decision.ts';
+import { refused } from '../core/decision.ts';
+import { partitionOf } from '../core/hash.ts';
+import { decideName, takeNameParcel } from '../core/names.ts';
+import { admit, answer, encodeOutbox } from '../core/outbox.ts';
+import { acceptedKey, conversationKey, encodeJson, nameKey, outboxKey, partitionKey, userKey } from '../core/rows.ts';
+import { decideUser, takeUserParcel } from '../core/users.ts';
+import type { Entities, Entity } from './entities.ts';
+import { isConversation, isName, isUser } from './entities.ts';
+import type { Failure, Outcome } from './messages.ts';
+
+/** All that a turn decided, before and after it is stored. */
+export interface Turn {
+  readonly stamp: number;
+  readonly rows: RowChange[];
+  /** Rows of entities' own partitions by name: of several versions in one turn only the last is written. */
+  readonly ownRows: Map<string, RowChange>;
+  readonly drops: string[];
+  readonly parcels: Map<number, Parcel[]>;
+  readonly deliveries: Delivery[];
+  readonly grown: Map<string, [from: number, to: number]>;
+  /** Outboxes that got an answer in this turn: encoded once, at its end. */
+  readonly outboxes: Map<string, { readonly entity: Entity; readonly key: string }>;
+  /** Estimated bytes of the batch. */
+  bytes: number;
+}
+
+export const newTurn = (stamp: number): Turn => ({
+  stamp,
+  rows: [],
+  ownRows: new Map(),
+  drops: [],
+  parcels: new Map(),
+  deliveries: [],
+  grown: new Map(),
+  outboxes: new Map(),
+  bytes: 0,
+});
+
+export interface TurnContext {
+  readonly entities: Entities;
+  readonly partition: number;
+  readonly partitions: number;
+  /** The owner's clock, ms. */
+  readonly now: number;
+}
+
+/** Bytes of an entry row and its share of keys and digest. */
+const ENTRY_BYTES = 120;
+/** Bytes of an outbox row with eight answers. */
+const OUTBOX_BYTES = 512;
+
+const grow = (turn: Turn, entity: string, before: number, after: number): void => {
+  if (after === before) return;
+  const grown = turn.grown.get(entity);
+  if (grown === undefined) turn.grown.set(entity, [before + 1, after]);
+  else grown[1] = after;
+};
+
+const addRow = (turn: Turn, entity: string, row: RowChange): void => {
+  turn.bytes += row.value.length + 64;
+  if (row.partition === entity) turn.ownRows.set(`${row.partition} ${row.key}`, row);
+  else turn.rows.push(row);
+};
+
+/** Parcels by destination: those with several recipients are divided among the partitions of these. */
+const addParcel = (turn: Turn, context: TurnContext, parcel: Parcel): void => {
+  if (context.partitions === 1) return post(turn, 0, parcel);
+  switch (parcel.kind) {
+    case 'message':
+    case 'membership': {
+      const shares = new Map<number, UserId[]>();
+      for (const user of parcel.to) {
+        const destination = partitionOf(userKey(user), context.partitions);
+        const share = shares.get(destination);
+        if (share === undefined) shares.set(destination, [user]);
+        else share.push(user);
+      }
+      for (const [destination, to] of shares) post(turn, destination, { ...parcel, to });
+      return;
+    }
+    case 'position':
+      return post(turn, partitionOf(conversationKey(parcel.conversation), context.partitions), parcel);
+    case 'account':
+    case 'handle':
+      return post(turn, partitionOf(userKey(parcel.user), context.partitions), parcel);
+    case 'confirmed':
+    case 'released':
+      return post(turn, partitionOf(nameKey(parcel.handle), context.partitions), parcel);
+    default: {
+      const never: never = parcel;
+      return never;
+    }
+  }
+};
+
+const post = (turn: Turn, destination: number, parcel: Parcel): void => {
+  turn.bytes += parcel.kind === 'message' ? parcel.fields.length + parcel.to.length * ENTRY_BYTES : 2 * ENTRY_BYTES;
+  const parcels = turn.parcels.get(destination);
+  if (parcels === undefined) turn.parcels.set(destination, [parcel]);
+  else parcels.push(parcel);
+};
+
+const follow = <S>(turn: Turn, context: TurnContext, entity: string, decided: Decided<S>): void => {
+  for (const row of decided.rows) addRow(turn, entity, row);
+  for (const parcel of decided.parcels) addParcel(turn, context, parcel);
+  for (const delivery of decided.deliveries) turn.deliveries.push(delivery);
+  if (decided.drops !== undefined) turn.drops.push(...decided.drops);
+};
+
+const notLoaded = (key: string): DuologError => new DuologError('internal', `${key} was not loaded before it was needed`);
+
+/** Lets the entity's handler decide and takes over what follows. */
+const execute = (turn: Turn, context: TurnContext, entity: Entity, envelope: Envelope): Decision<unknown> => {
+  const { command } = envelope;
+  const { key } = entity;
+  if (isConversation(key, command)) {
+    const before = entity.conversation;
+    if (before === undefined) throw notLoaded(key);
+    const decision = decideConversation(before, envelope, command, context.now);
+    if (decision.ok) {
+      entity.conversation = decision.state;
+      grow(turn, key, before.head, decision.state.head);
+      follow(turn, context, key, decision);
+    }
+    return decision;
+  }
+  if (isUser(key, command)) {
+    const before = entity.user;
+    if (before === undefined) throw notLoaded(key);
+    if (envelope.user !== before.user) return refused('forbidden', 'This is somebody else.');
+    const decision = decideUser(before, command, context.now);
+    if (decision.ok) {
+      entity.user = decision.state;
+      grow(turn, key, before.head, decision.state.head);
+      follow(turn, context, key, decision);
+    }
+    return decision;
+  }
+  if (!isName(key, command) || entity.name === undefined) throw notLoaded(key);
+  const decision = decideName(entity.name, envelope.user, command, context.now);
+  if (decision.ok) {
+    entity.name = decision.state;
+    follow(turn, context, key, decision);
+  }
+  return decision;
+};
+
+const failure = (code: Failure['code'], detail: string, facts?: Failure['facts']): Outcome => ({
+  ok: false,
+  failure: facts === undefined ? { code, detail } : { code, detail, facts },
+});
+
+/** Decides about a command whose needs are loaded (COM10 first). */
+export const decideCommand = (turn: Turn, context: TurnContext, envelope: Envelope): Outcome => {
+  const entity = context.entities.get(envelope.entity);
+  const { outbox, n, hash } = envelope;
+  const key = outbox === undefined || n === undefined ? undefined : outboxKey(envelope.user, outbox);
+  const remembered = key === undefined ? [] : (entity.outboxes.get(key) ?? []);
+  if (n !== undefined && key !== undefined) {
+    const admission = admit(remembered, n, hash);
+    switch (admission.kind) {
+      case 'new':
+        break;
+      case 'repeat':
+        return { ok: true, result: admission.result };
+      case 'conflict':
+        return failure('conflict', 'This (outbox, n) was used for another command.');
+      case 'stale':
+        return failure('stale', 'This n is older than the answers remembered; it was not executed now.');
+      case 'gap':
+        return failure('gap', `The command before is missing; n = ${admission.expected} is expected.`, { expected: admission.expected });
+      default: {
+        const never: never = admission;
+        return never;
+      }
+    }
+  }
+  const decision = execute(turn, context, entity, envelope);
+  if (!decision.ok) return failure(decision.code, decision.detail, decision.facts);
+  const result = JSON.stringify(decision.result);
+  if (key !== undefined && n !== undefined) {
+    entity.outboxes.set(key, answer(remembered, { n, hash, result }));
+    const name = `${entity.key} ${key}`;
+    if (!turn.outboxes.has(name)) {
+      turn.outboxes.set(name, { entity, key });
+      turn.bytes += OUTBOX_BYTES;
+    }
+  }
+  return { ok: true, result };
+};
+
+/** Takes a parcel for one user whose needs are loaded. */
+const takeForUser = (turn: Turn, context: TurnContext, parcel: Extract<Parcel, { kind: 'message' | 'membership' | 'account' | 'handle' }>, id: UserId): void => {
+  const entity = context.entities.get(userKey(id));
+  const before = entity.user;
+  if (before === undefined) throw notLoaded(entity.key);
+  const decided = takeUserParcel(before, parcel, context.now);
+  entity.user = decided.state;
+  grow(turn, entity.key, before.head, decided.state.head);
+  follow(turn, context, entity.key, decided);
+};
+
+/** The users a parcel is for; one that is for a conversation or a name is taken once. */
+export const recipientsOf = (parcel: Parcel): readonly UserId[] =>
+  parcel.kind === 'message' || parcel.kind === 'membership' ? parcel.to : [parcel.user];
+
+/** Takes a parcel whose needs are loaded. */
+export const takeParcel = (turn: Turn, context: TurnContext, parcel: Parcel): void => {
+  switch (parcel.kind) {
+    case 'message':
+    case 'membership':
+      for (const user of parcel.to) takeForUser(turn, context, parcel, user);
+      return;
+    case 'account':
+    case 'handle':
+      return takeForUser(turn, context, parcel, parcel.user);
+    case 'position': {
+      const entity = context.entities.get(conversationKey(parcel.conversation));
+      if (entity.conversation === undefined) throw notLoaded(entity.key);
+      const decided = takePosition(entity.conversation, parcel.user, parcel.seq);
+      entity.conversation = decided.state;
+      return follow(turn, context, entity.key, decided);
+    }
+    case 'confirmed':
+    case 'released': {
+      const entity = context.entities.get(nameKey(parcel.handle));
+      if (entity.name === undefined) throw notLoaded(entity.key);
+      const decided = takeNameParcel(entity.name, parcel);
+      entity.name = decided.state;
+      return follow(turn, context, entity.key, decided);
+    }
+    default: {
+      const never: never = parcel;
+      return never;
+    }
+  }
+};
+
+/** Remembers that all parcels of the source up to this stamp are in this turn (COM5). */
+export const markAccepted = (turn: Turn, partition: number, source: number, stamp: number): void => {
+  const row = { partition: partitionKey(partition), key: acceptedKey(source), value: encodeJson({ stamp }) };
+  turn.ownRows.set(`${row.partition} ${row.key}`, row);
+};
+
+/** All rows of the turn. */
+export const rowsOf = (turn: Turn): readonly RowChange[] => {
+  for (const { entity, key } of turn.outboxes.values()) turn.rows.push({ partition: entity.key, key, value: encodeOutbox(entity.outboxes.get(key) ?? []) });
+  for (const row of turn.ownRows.values()) turn.rows.push(row);
+  return turn.rows;
+};
