@@ -1,0 +1,31 @@
+/** Who ought to own a partition: pure rules over what the nodes say of themselves. */
+import { rendezvousWeight } from '../core/hash.ts';
+import type { NodeId } from '../ports/bus.ts';
+
+/** A clock further than this from the median of the others disqualifies a worker, in ms. */
+export const MAX_CLOCK_ERROR_MS = 5_000;
+
+/** What ranking has to know of a live node. */
+export interface Candidate {
+  readonly node: NodeId;
+  readonly worker: boolean;
+  readonly draining: boolean;
+  /** Its wall clock minus ours, ms, as heard. */
+  readonly clockOffsetMs: number;
+}
+
+/** The middle value (the lower of two), 0 of none. */
+export const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? 0;
+
+/** Whether a node's clock is near enough to the others' to claim; alone, it is. */
+export const clockFits = (candidate: Candidate, all: readonly Candidate[]): boolean => {
+  const others = all.filter(({ node }) => node !== candidate.node).map(({ clockOffsetMs }) => clockOffsetMs);
+  return others.length === 0 || Math.abs(candidate.clockOffsetMs - median(others)) <= MAX_CLOCK_ERROR_MS;
+};
+
+/** The workers that may own a partition, the one that ought to first (rendezvous hashing). */
+export const rank = (partition: number, all: readonly Candidate[]): readonly NodeId[] =>
+  all
+    .filter((candidate) => candidate.worker && !candidate.draining && clockFits(candidate, all))
+    .map(({ node }) => node)
+    .toSorted((a, b) => rendezvousWeight(b, partition) - rendezvousWeight(a, partition) || (a < b ? -1 : 1));

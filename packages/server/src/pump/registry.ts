@@ -1,0 +1,213 @@
+/**
+ * Who is alive and who owns what, over the Bus: every node says so each second. Liveness only decides who tries; the
+ * ledger decides who wins (COM2).
+ */
+import type { Bus, NodeId } from '../ports/bus.ts';
+import type { Clock, Timer } from '../ports/clock.ts';
+import type { Registry } from './directory.ts';
+import type { Alive, NodeMessage } from './messages.ts';
+import { MAX_CLOCK_ERROR_MS, clockFits, rank } from './ranking.ts';
+import type { Candidate } from './ranking.ts';
+
+const ANNOUNCE_MS = 1_000;
+/** Unheard for this long is dead. */
+export const DEAD_MS = 3_000;
+/** A node that lost a partition waits this long before it claims it again. */
+const LOST_WAIT_MS = 10_000;
+/** A partition without an owner is claimed by the first in the ranking; each one after it waits this much longer. */
+const NEXT_IN_RANK_MS = 5_000;
+/** Another node has to be alive for this long before a partition is handed over to it in peace. */
+const SETTLED_MS = 5_000;
+
+export interface RegistryOptions {
+  readonly bus: Bus<NodeMessage>;
+  readonly clock: Clock;
+  readonly partitions: number;
+  readonly roles: readonly string[];
+  readonly version: string;
+  readonly formats: readonly number[];
+  readonly address?: string;
+  /** Connections held now. */
+  readonly load: () => number;
+  /** The only node: claims at once. Others listen for {@link DEAD_MS} first. */
+  readonly alone: boolean;
+  readonly alarm: (what: string) => void;
+}
+
+interface Heard {
+  readonly message: Alive;
+  readonly heardAt: number;
+  readonly since: number;
+  readonly clockOffsetMs: number;
+}
+interface Owned {
+  readonly node: NodeId;
+  readonly stamp: number;
+}
+
+export const createRegistry = (options: RegistryOptions): Registry => {
+  const { bus, clock, partitions } = options;
+  const heard = new Map<NodeId, Heard>();
+  const own = new Map<number, { readonly claim: string; readonly stamp: number }>();
+  const blockedUntil = new Map<number, number>();
+  const ownerlessSince = new Map<number, number>();
+  let owners = new Map<number, Owned>();
+  const changeListeners: ((partition: number) => void)[] = [];
+  const deadListeners: ((node: NodeId) => void)[] = [];
+  const tickListeners: (() => void)[] = [];
+  let startedAt = clock.monotonic();
+  let draining = false;
+  let clockAlarm = false;
+  let timer: Timer | undefined;
+
+  const self = (): Alive => ({
+    type: 'alive',
+    node: bus.node,
+    roles: options.roles,
+    version: options.version,
+    formats: options.formats,
+    ...(options.address === undefined ? {} : { address: options.address }),
+    load: options.load(),
+    draining,
+    at: clock.now(),
+    owns: [...own].map(([partition, { claim, stamp }]) => ({ partition, claim, stamp })),
+  });
+
+  const nodes = (): readonly Alive[] => [self(), ...[...heard.values()].map(({ message }) => message)];
+
+  const candidates = (): readonly Candidate[] => [
+    { node: bus.node, worker: options.roles.includes('worker'), draining, clockOffsetMs: 0 },
+    ...[...heard.values()].map(({ message, clockOffsetMs }) => ({
+      node: message.node,
+      worker: message.roles.includes('worker'),
+      draining: message.draining,
+      clockOffsetMs,
+    })),
+  ];
+
+  /** The highest claim among those who live is the owner. */
+  const computeOwners = (): Map<number, Owned> => {
+    const computed = new Map<number, Owned>();
+    const consider = (node: NodeId, owns: Alive['owns']): void => {
+      for (const { partition, stamp } of owns) {
+        const known = computed.get(partition);
+        if (known === undefined || known.stamp < stamp) computed.set(partition, { node, stamp });
+      }
+    };
+    consider(bus.node, self().owns);
+    for (const { message } of heard.values()) consider(message.node, message.owns);
+    return computed;
+  };
+
+  const refresh = (): void => {
+    const before = owners;
+    owners = computeOwners();
+    const now = clock.monotonic();
+    for (let partition = 0; partition < partitions; partition++) {
+      const owner = owners.get(partition)?.node;
+      if (owner !== undefined) ownerlessSince.delete(partition);
+      else if (!ownerlessSince.has(partition)) ownerlessSince.set(partition, now);
+      if (owner !== before.get(partition)?.node || owners.get(partition)?.stamp !== before.get(partition)?.stamp) {
+        for (const listener of changeListeners) listener(partition);
+      }
+    }
+  };
+
+  const announce = (): void => bus.publish(self());
+
+  const notifyTick = (): void => {
+    for (const listener of tickListeners) listener();
+  };
+
+  const dropDead = (): void => {
+    const now = clock.monotonic();
+    for (const [node, { heardAt }] of heard) {
+      if (now - heardAt < DEAD_MS) continue;
+      heard.delete(node);
+      for (const listener of deadListeners) listener(node);
+    }
+  };
+
+  const tick = (): void => {
+    announce();
+    dropDead();
+    refresh();
+    notifyTick();
+    timer = clock.after(ANNOUNCE_MS, tick);
+  };
+
+  /** Whether this node's own clock lets it claim; says so once when it does not. */
+  const clockIsRight = (all: readonly Candidate[]): boolean => {
+    const [me] = all;
+    const fits = me !== undefined && clockFits(me, all);
+    if (!fits && !clockAlarm) options.alarm(`this machine's clock is more than ${MAX_CLOCK_ERROR_MS} ms from the other workers' clocks; it claims nothing until that is mended`);
+    clockAlarm = !fits;
+    return fits;
+  };
+
+  const changed = (): void => {
+    announce();
+    refresh();
+  };
+
+  return {
+    ownerOf: (partition) => owners.get(partition)?.node,
+    onChange: (listener) => void changeListeners.push(listener),
+    onDead: (listener) => void deadListeners.push(listener),
+    onTick: (listener) => void tickListeners.push(listener),
+    nodes,
+    receive: (message) => {
+      if (message.node === bus.node) return;
+      const now = clock.monotonic();
+      const since = heard.get(message.node)?.since ?? now;
+      heard.set(message.node, { message, heardAt: now, since, clockOffsetMs: message.at - clock.now() });
+      refresh();
+    },
+    toClaim: () => {
+      const now = clock.monotonic();
+      const all = candidates();
+      if (draining || (!options.alone && now - startedAt < DEAD_MS) || !clockIsRight(all)) return [];
+      const wanted: number[] = [];
+      for (let partition = 0; partition < partitions; partition++) {
+        if (own.has(partition) || owners.has(partition) || (blockedUntil.get(partition) ?? 0) > now) continue;
+        const place = rank(partition, all).indexOf(bus.node);
+        const waited = now - (ownerlessSince.get(partition) ?? now);
+        if (place >= 0 && waited >= place * NEXT_IN_RANK_MS) wanted.push(partition);
+      }
+      return wanted;
+    },
+    toRelease: () => {
+      const now = clock.monotonic();
+      const all = candidates();
+      return [...own.keys()].filter((partition) => {
+        const owner = owners.get(partition)?.node;
+        if (owner !== undefined && owner !== bus.node) return true;
+        const [first] = rank(partition, all);
+        const known = first === undefined ? undefined : heard.get(first);
+        return known !== undefined && now - known.since >= SETTLED_MS;
+      });
+    },
+    own: (partition, claim, stamp) => {
+      own.set(partition, { claim, stamp });
+      changed();
+    },
+    disown: (partition, why) => {
+      const had = own.delete(partition);
+      if (why === 'lost') blockedUntil.set(partition, clock.monotonic() + LOST_WAIT_MS);
+      if (had) changed();
+    },
+    start: () => {
+      startedAt = clock.monotonic();
+      refresh();
+      tick();
+    },
+    drain: () => {
+      draining = true;
+      changed();
+    },
+    stop: () => {
+      timer?.cancel();
+      own.clear();
+    },
+  };
+};
