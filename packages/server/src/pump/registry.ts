@@ -99,18 +99,22 @@ export const createRegistry = (options: RegistryOptions): Registry => {
     return computed;
   };
 
-  const refresh = (): void => {
+  /** Recomputes the owners; tells who listens, and whether a partition has just become vacant. */
+  const refresh = (): boolean => {
     const before = owners;
+    let vacated = false;
     owners = computeOwners();
     const now = clock.monotonic();
     for (let partition = 0; partition < partitions; partition++) {
       const owner = owners.get(partition)?.node;
+      if (owner === undefined && before.has(partition)) vacated = true;
       if (owner !== undefined) ownerlessSince.delete(partition);
       else if (!ownerlessSince.has(partition)) ownerlessSince.set(partition, now);
       if (owner !== before.get(partition)?.node || owners.get(partition)?.stamp !== before.get(partition)?.stamp) {
         for (const listener of changeListeners) listener(partition);
       }
     }
+    return vacated;
   };
 
   const announce = (): void => bus.publish(self());
@@ -161,7 +165,8 @@ export const createRegistry = (options: RegistryOptions): Registry => {
       const now = clock.monotonic();
       const since = heard.get(message.node)?.since ?? now;
       heard.set(message.node, { message, heardAt: now, since, clockOffsetMs: message.at - clock.now() });
-      refresh();
+      // A partition given up in peace is claimed at once, not with the next tick.
+      if (refresh()) notifyTick();
     },
     toClaim: () => {
       const now = clock.monotonic();
