@@ -12,8 +12,11 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   roles: ['methods', 'pump', 'core', 'ports'],
   engines: ['ports'],
   config: [],
-  boot: ['config', 'core', 'ports', 'data', 'pump', 'methods', 'roles', 'engines'],
-  main: ['boot', 'config', 'sdk'],
+  log: ['ports'],
+  metrics: ['ports'],
+  boot: ['config', 'log', 'metrics', 'core', 'ports', 'data', 'pump', 'methods', 'roles', 'engines'],
+  cli: ['boot', 'config', 'log', 'sdk'],
+  main: ['boot', 'config', 'log', 'cli', 'sdk'],
 };
 
 const PACKAGES: Readonly<Record<string, string>> = { '@duolog/protocol': 'protocol', '@duolog/sdk': 'sdk' };
