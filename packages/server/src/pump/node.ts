@@ -113,8 +113,8 @@ export const createNode = (options: NodeOptions): Node => {
   const claim = (partition: number): Promise<void> =>
     change(partition, async () => {
       const claimed = await worker.claim(partition);
-      if (stopped) worker.stop();
-      else if (claimed === undefined) registry.disown(partition, 'lost');
+      if (stopped) return;
+      if (claimed === undefined) registry.disown(partition, 'lost');
       else registry.own(partition, claimed.id, claimed.stamp);
     });
 

@@ -3,6 +3,7 @@
  * replies, deliveries and parcels go.
  */
 import type { Parcel } from '../core/decision.ts';
+import { patient } from '../data/patient-store.ts';
 import type { Bus, NodeId } from '../ports/bus.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Batch, Claim, Ledger, PartitionParcels } from '../ports/ledger.ts';
@@ -94,8 +95,9 @@ const OVERLOADED = refusal('overloaded', 'The server has more work than it may q
 const STORAGE_FULL = refusal('storageFull', 'The disk of the server is full: nothing new is stored.', 30_000);
 
 export const createOwner = (options: OwnerOptions): Owner => {
-  const { claim, ledger, store, bus, clock, partitions, limits, counters, plants } = options;
+  const { claim, ledger, bus, clock, partitions, limits, counters, plants } = options;
   const { partition } = claim;
+  const store = patient(options.store, clock, () => state === 'stopped');
   const entities = createEntities(store, limits.maxEntities);
   const links = createLinks(bus, partition, claim.id);
   const outgoing = createOutgoing({

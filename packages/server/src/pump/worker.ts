@@ -1,6 +1,7 @@
 /** The partitions one node owns: claims them, brings messages to their owners, gives them up. */
 import type { Parcel } from '../core/decision.ts';
 import { ACCEPTED_ROWS, decodeJson, partitionKey } from '../core/rows.ts';
+import { patient } from '../data/patient-store.ts';
 import type { Bus, NodeId } from '../ports/bus.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Claim, Ledger } from '../ports/ledger.ts';
@@ -50,6 +51,7 @@ const readAccepted = async (store: Store, partition: number, partitions: number)
 export const createWorker = (options: WorkerOptions): Worker => {
   const { ledger, store, bus } = options;
   const owners = new Map<number, Owner>();
+  let stopped = false;
 
   const remove = (owner: Owner): void => {
     const { partition } = owner.claim;
@@ -59,7 +61,8 @@ export const createWorker = (options: WorkerOptions): Worker => {
   const claim = async (partition: number): Promise<Claim<Parcel> | undefined> => {
     const taken = await ledger.claim(partition);
     if (taken === undefined) return undefined;
-    const accepted = await readAccepted(store, partition, options.partitions);
+    const accepted = await readAccepted(patient(store, options.clock, () => stopped), partition, options.partitions);
+    if (stopped) return undefined;
     owners.get(partition)?.stop();
     const owner: Owner = createOwner({
       ...options,
@@ -111,6 +114,7 @@ export const createWorker = (options: WorkerOptions): Worker => {
       return queued;
     },
     stop: () => {
+      stopped = true;
       for (const owner of owners.values()) owner.stop();
       owners.clear();
     },
