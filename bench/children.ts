@@ -10,7 +10,7 @@ const keptOutputChars = 4_000;
 
 export interface ChildOptions {
   readonly command: readonly string[];
-  readonly core?: number;
+  readonly core?: number | undefined;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** Written to standard input, which is closed afterwards; without it the input stays open as long as the bench lives. */

@@ -20,6 +20,7 @@ const groupSize = 100;
 const sendersPerGroup = 8;
 const afterMessagesLimitMs = 120_000;
 const graceMs = 90_000;
+const drainMs = 20_000;
 
 const range = (from: number, count: number): readonly number[] =>
   Array.from({ length: count }, (_, index) => from + index);
@@ -77,6 +78,7 @@ const measureRate = async (stage: Stage, { senders, inFlight }: RateAsk): Promis
       warmMessages: afterMessages,
       warmLimitMs,
       windowMs: seconds * 1000,
+      drainMs,
     },
     warmLimitMs + seconds * 1000 + graceMs,
   );
@@ -86,7 +88,16 @@ const measureRate = async (stage: Stage, { senders, inFlight }: RateAsk): Promis
 /** Sends until so many messages are stored, eight in flight. */
 const fill = async (stage: Stage, senders: readonly number[], messages: number, limitMs: number): Promise<void> => {
   const result = await stage.load(
-    { kind: 'rate', senders, inFlight: 8, warmMs: 0, warmMessages: messages, warmLimitMs: limitMs, windowMs: 0 },
+    {
+      kind: 'rate',
+      senders,
+      inFlight: 8,
+      warmMs: 0,
+      warmMessages: messages,
+      warmLimitMs: limitMs,
+      windowMs: 0,
+      drainMs,
+    },
     limitMs + graceMs,
   );
   if (result.faults.length > 0) throw new Error(`filling failed: ${result.faults[0] ?? ''}`);
@@ -99,8 +110,7 @@ const rate = (name: string, title: string, needs: ScenarioKind, plan: CastPlan, 
   title,
   needs,
   run: async (stage) => {
-    await stage.boot();
-    await stage.prepare(plan);
+    await stage.open(plan);
     return { [name]: await measureRate(stage, ask) };
   },
 });
@@ -126,10 +136,9 @@ const idle: Scenario = {
   needs: 'idle',
   run: async (stage) => {
     const count = stage.options.connections;
-    await stage.boot();
-    await stage.prepare({ seats: count, talks: [] });
+    await stage.open({ seats: count, talks: [] });
     // What making the accounts left in the heap must not pay for the connections.
-    await stage.reboot();
+    if (!stage.system.bootsAfterPreparing) await stage.reboot();
     const result = await stage.load(
       { kind: 'idle', baseConnections: idleBase(count), settleMs: idleSettleMs },
       4 * idleSettleMs + count * 20 + graceMs,
@@ -147,8 +156,7 @@ const reconnectStorm: Scenario = {
   run: async (stage) => {
     const devices = stage.options.devices - (stage.options.devices % 2);
     const talks = talksOf(devices, 2);
-    await stage.boot();
-    await stage.prepare({ seats: devices, talks });
+    await stage.open({ seats: devices, talks });
     await fill(stage, range(0, devices), devices * missedInStorm, 120_000);
     const result = await stage.load({ kind: 'storm', missed: missedInStorm }, graceMs * 2);
     const { values, faults } = readFigures(result);
@@ -173,8 +181,7 @@ const reads = (name: string, title: string, measure: (stage: Stage) => Promise<F
   needs: 'durable',
   run: async (stage) => {
     const seats = readers.length * 2;
-    await stage.boot();
-    await stage.prepare({ seats, talks: talksOf(seats, 2) });
+    await stage.open({ seats, talks: talksOf(seats, 2) });
     // Twice what is read, so that the pair that sends least has it too.
     await fill(stage, range(0, seats), seats * syncMissed, 120_000);
     return { [name]: await measure(stage) };
@@ -190,8 +197,7 @@ const atSize: Scenario = {
   needs: 'durable',
   run: async (stage) => {
     const ask = { senders: range(0, connections), inFlight: 8 };
-    await stage.boot();
-    await stage.prepare(pairs);
+    await stage.open(pairs);
     const empty = await measureRate(stage, ask);
     await fill(stage, ask.senders, stage.options.preload, (stage.options.preload / slowestFill) * 1000 + graceMs);
     const full = await measureRate(stage, ask);

@@ -33,28 +33,28 @@ export class Stage {
     folders.add(this.#folder);
   }
 
-  async boot(): Promise<void> {
-    this.#running = await this.system.boot({ folder: this.#folder, core: serverCore });
+  /** Boots the system and makes accounts and conversations. */
+  async open(plan: CastPlan): Promise<void> {
+    const { bootsAfterPreparing } = this.system;
+    this.#running = await this.#boot(bootsAfterPreparing ? undefined : serverCore);
+    this.#cast = await this.system.prepare(this.#running, plan);
+    if (bootsAfterPreparing) await this.reboot();
   }
 
   /** Stops the system and boots it on the data it has. */
   async reboot(): Promise<void> {
     await this.#running?.stop();
-    await this.boot();
-  }
-
-  async prepare(plan: CastPlan): Promise<void> {
-    this.#cast = await this.system.prepare(this.#on(), plan);
+    this.#running = await this.#boot(serverCore);
   }
 
   /** Lets the load generator do a job; rejects when it fails or takes longer than the time. */
   async load<K extends Job['kind']>(
     ask: Ask<Extract<Job, { kind: K }>> & { readonly kind: K },
     timeoutMs: number,
-    cast: Cast = this.#cast,
   ): Promise<ResultOf[K]> {
-    const running = this.#on();
-    const job = { ...ask, system: this.system.name, port: running.port, pids: running.pids, cast };
+    if (this.#running === undefined) throw new Error('the system is not booted');
+    const { port, pids } = this.#running;
+    const job = { ...ask, system: this.system.name, port, pids, cast: this.#cast };
     const command = [process.execPath, `${import.meta.dirname}/load/main.ts`];
     const output = await runToEnd({ command, core: loadCore, input: JSON.stringify(job) }, timeoutMs);
     return JSON.parse(output) as ResultOf[K];
@@ -66,8 +66,7 @@ export class Stage {
     folders.delete(this.#folder);
   }
 
-  #on(): RunningSystem {
-    if (this.#running === undefined) throw new Error('the system is not booted');
-    return this.#running;
+  #boot(core: number | undefined): Promise<RunningSystem> {
+    return this.system.boot({ folder: this.#folder, core });
   }
 }

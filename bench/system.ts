@@ -31,8 +31,8 @@ export interface CastPlan {
 export interface BootOptions {
   /** A folder on disk, removed by the bench afterwards. */
   readonly folder: string;
-  /** The core the server and everything it starts is pinned to. */
-  readonly core: number;
+  /** The core the server and everything it starts is pinned to; none while accounts are made. */
+  readonly core: number | undefined;
 }
 
 export interface RunningSystem {
@@ -90,6 +90,8 @@ export interface System {
   lack(): string | undefined;
   /** The scenarios it can be measured in. */
   readonly scenarios: readonly ScenarioKind[];
+  /** Its accounts cost much CPU (password hashes) and last: they are made on all cores, then it is booted anew. */
+  readonly bootsAfterPreparing: boolean;
   /** Boots on what an earlier boot left in the folder, or on nothing. */
   boot(options: BootOptions): Promise<RunningSystem>;
   prepare(running: RunningSystem, plan: CastPlan): Promise<Cast>;

@@ -27,6 +27,7 @@ export const suites: readonly Suite[] = [
   { name: 'runner', runner: 'bun', args: ['./tests/runner'], limitSeconds: 60 },
   { name: 'unit', runner: 'bun', args: ['./packages'], limitSeconds: 120 },
   { name: 'contracts', runner: 'bun', args: ['./tests/contracts'], limitSeconds: 120 },
+  { name: 'bench', runner: 'bun', args: ['./bench'], limitSeconds: 60 },
   { name: 'system', runner: 'bun', args: ['./tests/system'], limitSeconds: 120 },
   { name: 'sim', runner: 'bun', args: ['./tests/sim'], limitSeconds: 180 },
   { name: 'sdk-package', runner: 'bun', args: ['./tests/sdk-package'], limitSeconds: 60, usesBuiltSdk: true },

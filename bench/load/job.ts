@@ -23,6 +23,8 @@ export interface RateJob extends JobBase {
   /** … but no longer than this. */
   readonly warmLimitMs: number;
   readonly windowMs: number;
+  /** After it: how long what is under way may take to arrive. */
+  readonly drainMs: number;
 }
 
 export interface RateResult {

@@ -15,7 +15,6 @@ import { SendTemplate } from './template.ts';
 
 /** Sending times kept per sender: a delivery this many messages late would be timed wrongly, and is a fault. */
 const keptTimes = 4096;
-const drainMs = 15_000;
 const textVariants = 8;
 const maxFaults = 20;
 
@@ -226,7 +225,7 @@ export const runRate = async (job: RateJob, wire: Wire): Promise<RateResult> => 
   const measured = await measureWindow(job, tally, over);
 
   tally.sending = false;
-  await waitFor(() => over() || missing(job, parties).length === 0, drainMs);
+  await waitFor(() => over() || missing(job, parties).length === 0, job.drainMs);
   stopBeats();
   const faults = [...tally.faults, ...missing(job, parties).slice(0, maxFaults)];
   const totalAcknowledged = tally.acknowledged;

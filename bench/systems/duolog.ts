@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { newGroupId } from '@duolog/protocol';
+import { LIMITS, newGroupId } from '@duolog/protocol';
 import type { MethodName, Params, Result } from '@duolog/protocol';
 import { startChild, waitForHealth } from '../children.ts';
 import { freePort } from '../free-port.ts';
@@ -10,8 +10,15 @@ import { duologWire } from './duolog-wire.ts';
 const bootMs = 60_000;
 const callMs = 30_000;
 const password = randomBytes(12).toString('base64url');
-/** Fewer than the protocol's limit: devices of one user share its log, so only idle connections are put together. */
-const devicesPerUser = 10;
+/** The protocol's limit. Devices of one user share its log, so only idle connections are put together. */
+const devicesPerUser = LIMITS.maxDevices;
+
+const limitsRaised = {
+  DUOLOG_MESSAGES_PER_SECOND: '1000000',
+  DUOLOG_SIGN_UPS_PER_HOUR: '1000000',
+  DUOLOG_LOG_INS_PER_MINUTE: '1000000',
+  DUOLOG_LOG_INS_PER_HANDLE_PER_MINUTE: '1000000',
+};
 
 const boot = async ({ folder, core }: BootOptions): Promise<RunningSystem> => {
   const port = await freePort();
@@ -22,7 +29,8 @@ const boot = async ({ folder, core }: BootOptions): Promise<RunningSystem> => {
       NODE_ENV: 'production',
       DUOLOG_PORT: String(port),
       DUOLOG_DATA: `${folder}/duolog`,
-      DUOLOG_MESSAGES_PER_SECOND: '1000000',
+      DUOLOG_LOG: 'warn',
+      ...limitsRaised,
     },
   });
   await waitForHealth(`http://127.0.0.1:${port}/health`, child, bootMs);
@@ -89,6 +97,7 @@ const prepare = async (running: RunningSystem, plan: CastPlan): Promise<Cast> =>
 export const duolog: System = {
   name: 'duolog',
   scenarios: ['direct', 'group', 'idle', 'durable'],
+  bootsAfterPreparing: true,
   lack: () => undefined,
   boot,
   prepare,

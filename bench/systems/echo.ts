@@ -17,6 +17,7 @@ const scan = (bytes: Uint8Array, start: number, end: number, sink: Sink): void =
 export const echo: System = {
   name: 'echo',
   scenarios: ['echo'],
+  bootsAfterPreparing: false,
   lack: () => undefined,
   boot: ({ core }) => bootScript('echo-server.ts', core),
   prepare: (_running, plan) => {

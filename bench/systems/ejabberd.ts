@@ -22,6 +22,7 @@ const prepare = async (running: RunningSystem, plan: CastPlan): Promise<Cast> =>
 export const ejabberd: System = {
   name: 'ejabberd',
   scenarios: ['direct', 'group', 'idle'],
+  bootsAfterPreparing: false,
   lack: ejabberdLack,
   boot: bootEjabberd,
   prepare,

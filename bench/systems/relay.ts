@@ -7,7 +7,7 @@ import { duologWire } from './duolog-wire.ts';
 const bootMs = 10_000;
 
 /** Starts a script of this folder on Bun; it reads PORT. */
-export const bootScript = async (script: string, core: number): Promise<RunningSystem> => {
+export const bootScript = async (script: string, core: number | undefined): Promise<RunningSystem> => {
   const port = await freePort();
   const child = startChild({
     command: [process.execPath, `${import.meta.dirname}/${script}`],
@@ -40,6 +40,7 @@ const prepare = async (running: RunningSystem, plan: CastPlan): Promise<Cast> =>
 export const relay: System = {
   name: 'relay',
   scenarios: ['direct', 'group', 'idle'],
+  bootsAfterPreparing: false,
   lack: () => undefined,
   boot: ({ core }) => bootScript('relay-server.ts', core),
   prepare,

@@ -62,7 +62,7 @@ const createCluster = async (programs: string, folder: string): Promise<void> =>
   await runToEnd({ command: [...asPostgres(), ...initdb], cwd: '/' }, bootMs);
 };
 
-const bootPostgres = async (folder: string, port: number, core: number): Promise<Child> => {
+const bootPostgres = async (folder: string, port: number, core: number | undefined): Promise<Child> => {
   const programs = postgresPrograms() ?? '';
   const fresh = !existsSync(folder);
   if (fresh) await createCluster(programs, folder);
@@ -115,7 +115,11 @@ const retried = async <T>(attempt: () => Promise<T>): Promise<T> => {
   }
 };
 
-const bootErlang = async (folder: string, ports: { http: number; postgres: number }, core: number): Promise<Child> => {
+const bootErlang = async (
+  folder: string,
+  ports: { http: number; postgres: number },
+  core: number | undefined,
+): Promise<Child> => {
   mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}/ejabberd.yml`, ejabberdConfig(ports));
   const child = startChild({
