@@ -28,17 +28,26 @@ export interface JournalState {
   readonly last: number;
 }
 
-/** Replicated, flushed streams of records, one subject per partition. */
+/**
+ * Replicated, flushed streams of records, one subject per partition. An open journal is bound to the streams it found:
+ * each append names its stream (COM2), so one to a stream that is gone or was made anew is `refused`, and reads of it
+ * reject with `unavailable`.
+ */
 export interface Journal {
   /**
    * Appends after `expect` (the position of the partition's last record, 0 for none), else refuses. The same id again,
    * with the same expectation, is stored once; its repeat answers `stored` with the first position, or `refused`.
    */
   append(partition: number, expect: number, id: string, bytes: Uint8Array): Promise<AppendOutcome>;
-  /** Records with a position above `after`, in order, at most `limit`. May be stale: a record missing at the end proves nothing. Rejects with `unavailable`. */
+  /**
+   * Records with a position above `after` that are kept, in order, at most `limit`. May be stale: a record missing at the
+   * end proves nothing. Rejects with `unavailable`.
+   */
   read(partition: number, after: number, limit: number): Promise<readonly JournalRecord[]>;
   /** Rejects with `unavailable`. */
   state(partition: number): Promise<JournalState>;
+  /** Calls back when there may be new records, until the answer is called. Only a hint: it may come late, for nothing, or be lost. */
+  watch(partition: number, listener: () => void): () => void;
   /** Forgets records below `position`; never the partition's last one. */
   trim(partition: number, position: number): Promise<void>;
 }
