@@ -129,20 +129,16 @@ export class ManualClock implements Clock {
 
   /** Moves on until the promise has settled, by at most `withinMs`. */
   async run<T>(promise: Promise<T>, withinMs = 3_600_000): Promise<T> {
-    let settled = false;
-    const watching = promise.then(
-      () => (settled = true),
-      () => (settled = true),
-    );
+    const progress = { settled: false };
+    const settle = (): void => {
+      progress.settled = true;
+    };
+    const watching = promise.then(settle, settle);
     const until = this.#elapsedMs + withinMs;
     await settlePromises();
-    while (!settled) {
-      if (await this.step(until - this.#elapsedMs)) continue;
-      if (settled) break;
-      throw new DuologError(
-        'internal',
-        'What is waited for does not happen: the clock has nothing more to do in time.',
-      );
+    while (!progress.settled && (await this.step(until - this.#elapsedMs)));
+    if (!progress.settled) {
+      throw new DuologError('internal', 'What is waited for does not happen: the clock has nothing more to do in time.');
     }
     await watching;
     return promise;

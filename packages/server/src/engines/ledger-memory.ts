@@ -2,7 +2,7 @@ import { DuologError } from '@duolog/protocol';
 import type { Batch, Claim, CommitOutcome, Digest, Followed, Ledger, ParcelData } from '../ports/ledger.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Store } from '../ports/store.ts';
-import { type Conduct } from './faults.ts';
+import type { Conduct } from './faults.ts';
 import { MemoryRows, openMemoryStore } from './store-memory.ts';
 
 interface Held<P extends ParcelData> {
