@@ -1,3 +1,4 @@
+import type { Refusal } from './outbox.ts';
 import type { ConversationId, DeviceId, OutboxId, UserId } from '@duolog/protocol';
 
 /** Commands to a conversation, checked in shape and rate by the edge. Users named in them exist (COM6). */
@@ -21,7 +22,13 @@ export type NameCommand =
   | { readonly kind: 'signUp'; readonly user: UserId; readonly name: string; readonly passwordHash: string }
   | { readonly kind: 'claim' };
 
-export type Command = ConversationCommand | UserCommand | NameCommand;
+/** What the edge's look-ups have refused already: sent on so that its n has an answer (COM10). */
+export interface RefusedCommand {
+  readonly kind: 'refused';
+  readonly refusal: Refusal;
+}
+
+export type Command = ConversationCommand | UserCommand | NameCommand | RefusedCommand;
 
 /** A command on its way to the owner of its entity. */
 export interface Envelope {

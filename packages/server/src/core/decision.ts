@@ -75,7 +75,7 @@ export interface Decided<S> {
   readonly drops?: readonly string[];
 }
 
-/** A refusal changes nothing and uses up nothing (COM10). */
+/** A refusal changes nothing, but it is the command's answer for good (COM10). */
 export interface Refused {
   readonly ok: false;
   readonly code: ErrorCode;

@@ -1,19 +1,33 @@
 /** COM10: once and in order, however often it is sent. */
 import { LIMITS } from '@duolog/protocol';
+import type { ErrorCode, ErrorFacts } from '@duolog/protocol';
 
-/** A command that was executed: its number, the hash of its content, its result as JSON text. */
+/** Why a command was refused; the same for every repeat of it. */
+export interface Refusal {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly facts?: ErrorFacts;
+}
+
+/** The one answer a command gets: its result as JSON text, or why it was refused. */
+export type Answer = { readonly result: string } | { readonly refusal: Refusal };
+
+/** A command that was answered: its number, the hash of its content, its answer. */
 export interface Answered {
   readonly n: number;
   readonly hash: string;
-  readonly result: string;
+  readonly answer: Answer;
 }
 
-/** What an entity remembers of one outbox: the last answers, oldest first, with dense n. */
+/**
+ * What an entity remembers of one outbox: the last answers, oldest first, with dense n. A refusal is an answer like any
+ * other: were its n free again, a late copy of the refused command could be executed after all.
+ */
 export type Outbox = readonly Answered[];
 
 export type Admission =
   | { readonly kind: 'new' }
-  | { readonly kind: 'repeat'; readonly result: string }
+  | { readonly kind: 'repeat'; readonly answer: Answer }
   | { readonly kind: 'conflict' }
   | { readonly kind: 'stale' }
   | { readonly kind: 'gap'; readonly expected: number };
@@ -25,22 +39,25 @@ export const admit = (outbox: Outbox, n: number, hash: string): Admission => {
   if (n > last) return { kind: 'gap', expected: last + 1 };
   const known = outbox.find((answered) => answered.n === n);
   if (known === undefined) return { kind: 'stale' };
-  return known.hash === hash ? { kind: 'repeat', result: known.result } : { kind: 'conflict' };
+  return known.hash === hash ? { kind: 'repeat', answer: known.answer } : { kind: 'conflict' };
 };
 
-/** The outbox after a command was executed: the last {@link LIMITS.outboxWindow} answers. */
-export const answer = (outbox: Outbox, answered: Answered): Outbox =>
+/** The outbox after a command was answered: the last {@link LIMITS.outboxWindow} answers. */
+export const remember = (outbox: Outbox, answered: Answered): Outbox =>
   outbox.length < LIMITS.outboxWindow ? [...outbox, answered] : [...outbox.slice(outbox.length - LIMITS.outboxWindow + 1), answered];
 
-/** An outbox row: `1[[n,hash,result],…]`. */
+/** An outbox row: `1[[n,hash,result],[n,hash,null,refusal],…]`. */
 export const encodeOutbox = (outbox: Outbox): string => {
   let items = '';
-  for (const { n, hash, result } of outbox) items += `${items === '' ? '' : ','}[${n},"${hash}",${result}]`;
+  for (const { n, hash, answer } of outbox) {
+    const end = 'result' in answer ? answer.result : `null,${JSON.stringify(answer.refusal)}`;
+    items += `${items === '' ? '' : ','}[${n},"${hash}",${end}]`;
+  }
   return `1[${items}]`;
 };
 
 export const decodeOutbox = (value: string): Outbox => {
   if (value[0] !== '1') throw new Error('outbox row of unknown format');
-  const items = JSON.parse(value.slice(1)) as [number, string, unknown][];
-  return items.map(([n, hash, result]) => ({ n, hash, result: JSON.stringify(result) }));
+  const items = JSON.parse(value.slice(1)) as [number, string, unknown, Refusal?][];
+  return items.map(([n, hash, result, refusal]) => ({ n, hash, answer: refusal === undefined ? { result: JSON.stringify(result) } : { refusal } }));
 };

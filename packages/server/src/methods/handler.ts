@@ -8,7 +8,9 @@ export interface Caller {
   readonly device: DeviceId;
 }
 
-/** A command ready to go to its owner. `content` is what its hash is made of: equal for a repeat, free of secrets. */
+/**
+ * A command ready to go to its owner. What a look-up of the edge refuses for good (somebody named does not exist) goes to
+ * the owner as a command of kind `refused`, so that its (outbox, n) has that answer (COM10). `content` is what its hash is made of: equal for a repeat, free of secrets. */
 export interface Prepared {
   readonly entity: string;
   readonly user: UserId;
@@ -19,7 +21,7 @@ export interface Prepared {
 /** `C` is what the method may use of the edge (store queries, clock, passwords …); `none`-auth methods get no caller. */
 export interface CommandHandler<M extends CommandName, C> {
   readonly kind: 'command';
-  /** Shape is checked already; here are the look-ups that COM6 allows the edge. Refuses by throwing DuologError. */
+  /** Shape is checked already; here are the look-ups that COM6 allows the edge. Throws DuologError only for what may be tried again. */
   prepare(params: Params<M>, caller: Caller | undefined, context: C, outbox: OutboxId | undefined): Prepared | Promise<Prepared>;
   /** Makes the method's result of the owner's, where they differ. */
   finish?(result: string, params: Params<M>, context: C): Promise<string>;

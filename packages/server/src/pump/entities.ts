@@ -166,6 +166,7 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
       const entity = get(envelope.entity);
       const remembered = outbox(entity, envelope);
       const { command } = envelope;
+      if (command.kind === 'refused') return remembered;
       if (isConversation(envelope.entity, command)) {
         const state = conversation(entity);
         const left = command.kind === 'send' ? undefined : former(entity, envelope);

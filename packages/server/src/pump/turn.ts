@@ -7,7 +7,8 @@ import type { Decided, Decision, Delivery, Parcel, RowChange } from '../core/dec
 import { refused } from '../core/decision.ts';
 import { partitionOf } from '../core/hash.ts';
 import { decideName, takeNameParcel } from '../core/names.ts';
-import { admit, answer, encodeOutbox } from '../core/outbox.ts';
+import { admit, encodeOutbox, remember } from '../core/outbox.ts';
+import type { Answer, Outbox } from '../core/outbox.ts';
 import { acceptedKey, conversationKey, encodeJson, nameKey, outboxKey, partitionKey, userKey } from '../core/rows.ts';
 import { decideUser, takeUserParcel } from '../core/users.ts';
 import type { Entities, Entity } from './entities.ts';
@@ -119,6 +120,7 @@ const notLoaded = (key: string): DuologError => new DuologError('internal', `${k
 const execute = (turn: Turn, context: TurnContext, entity: Entity, envelope: Envelope): Decision<unknown> => {
   const { command } = envelope;
   const { key } = entity;
+  if (command.kind === 'refused') return { ok: false, ...command.refusal };
   if (isConversation(key, command)) {
     const before = entity.conversation;
     if (before === undefined) throw notLoaded(key);
@@ -156,43 +158,53 @@ const failure = (code: Failure['code'], detail: string, facts?: Failure['facts']
   failure: facts === undefined ? { code, detail } : { code, detail, facts },
 });
 
-/** Decides about a command whose needs are loaded (COM10 first). */
+const outcomeOf = (answer: Answer): Outcome =>
+  'result' in answer ? { ok: true, result: answer.result } : { ok: false, failure: answer.refusal };
+
+/** The answer an outbox already has for a command, or undefined if it is the next one (COM10). */
+const answeredBefore = (outbox: Outbox, n: number, hash: string): Outcome | undefined => {
+  const admission = admit(outbox, n, hash);
+  switch (admission.kind) {
+    case 'new':
+      return undefined;
+    case 'repeat':
+      return outcomeOf(admission.answer);
+    case 'conflict':
+      return failure('conflict', 'This (outbox, n) was used for another command.');
+    case 'stale':
+      return failure('stale', 'This n is older than the answers remembered; it was not executed now.');
+    case 'gap':
+      return failure('gap', `The command before is missing; n = ${admission.expected} is expected.`, { expected: admission.expected });
+    default: {
+      const never: never = admission;
+      return never;
+    }
+  }
+};
+
+/** Decides about a command whose needs are loaded. */
 export const decideCommand = (turn: Turn, context: TurnContext, envelope: Envelope): Outcome => {
   const entity = context.entities.get(envelope.entity);
   const { outbox, n, hash } = envelope;
-  const key = outbox === undefined || n === undefined ? undefined : outboxKey(envelope.user, outbox);
-  const remembered = key === undefined ? [] : (entity.outboxes.get(key) ?? []);
-  if (n !== undefined && key !== undefined) {
-    const admission = admit(remembered, n, hash);
-    switch (admission.kind) {
-      case 'new':
-        break;
-      case 'repeat':
-        return { ok: true, result: admission.result };
-      case 'conflict':
-        return failure('conflict', 'This (outbox, n) was used for another command.');
-      case 'stale':
-        return failure('stale', 'This n is older than the answers remembered; it was not executed now.');
-      case 'gap':
-        return failure('gap', `The command before is missing; n = ${admission.expected} is expected.`, { expected: admission.expected });
-      default: {
-        const never: never = admission;
-        return never;
-      }
-    }
+  const key = outbox === undefined ? undefined : outboxKey(envelope.user, outbox);
+  if (key === undefined || n === undefined) return outcomeOf(answerOf(execute(turn, context, entity, envelope)));
+  const remembered = entity.outboxes.get(key) ?? [];
+  const before = answeredBefore(remembered, n, hash);
+  if (before !== undefined) return before;
+  const answer = answerOf(execute(turn, context, entity, envelope));
+  entity.outboxes.set(key, remember(remembered, { n, hash, answer }));
+  const name = `${entity.key} ${key}`;
+  if (!turn.outboxes.has(name)) {
+    turn.outboxes.set(name, { entity, key });
+    turn.bytes += OUTBOX_BYTES;
   }
-  const decision = execute(turn, context, entity, envelope);
-  if (!decision.ok) return failure(decision.code, decision.detail, decision.facts);
-  const result = JSON.stringify(decision.result);
-  if (key !== undefined && n !== undefined) {
-    entity.outboxes.set(key, answer(remembered, { n, hash, result }));
-    const name = `${entity.key} ${key}`;
-    if (!turn.outboxes.has(name)) {
-      turn.outboxes.set(name, { entity, key });
-      turn.bytes += OUTBOX_BYTES;
-    }
-  }
-  return { ok: true, result };
+  return outcomeOf(answer);
+};
+
+const answerOf = (decision: Decision<unknown>): Answer => {
+  if (decision.ok) return { result: JSON.stringify(decision.result) };
+  const { code, detail, facts } = decision;
+  return { refusal: facts === undefined ? { code, detail } : { code, detail, facts } };
 };
 
 /** Takes a parcel for one user whose needs are loaded. */

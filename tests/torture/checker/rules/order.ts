@@ -1,5 +1,5 @@
 /** Rules 5, 6 and 11: order in time, order of the outbox, repeats. */
-import { risingMax, type Attempt, type Command } from '../evidence.ts';
+import { risingMax, type Point, type Attempt, type Command } from '../evidence.ts';
 import { obtain } from '../obtain.ts';
 import {
   firstAskedAtUs,
@@ -25,7 +25,7 @@ export const orderInTime: Rule = (given) => {
       obtain(byConversation, command.conversation, () => []).push(command);
   }
   for (const [conversation, commands] of byConversation) {
-    const answers: { readonly atUs: number; readonly value: number }[] = [];
+    const answers: Point[] = [];
     for (const command of commands) {
       const ok = firstOk(command);
       if (ok?.seq !== undefined && !mayBeUndone(given.evidence, ok.answeredAtUs))
@@ -79,6 +79,8 @@ const checkOutbox = (outbox: string, attempts: readonly Attempt[], given: Case):
   const effective = new Set<number>();
   let highest = 0;
   for (const command of commands) {
+    // A refusal is the answer of its n for good (COM10).
+    for (const { n, settles } of command.attempts) if (settles && n !== undefined) effective.add(n);
     const effect = tookEffect(command, given);
     if (effect === 'no') continue;
     for (const attempt of command.attempts) if (attempt.n !== undefined) effective.add(attempt.n);
@@ -137,8 +139,8 @@ const checkAltered = (outbox: string, altered: Attempt, { finals, findings }: Ca
 const checkRepeats = (outbox: string, attempts: readonly Attempt[], given: Case): void => {
   const { evidence, findings } = given;
   const first = new Map<number, Attempt>();
-  const answers: { readonly atUs: number; readonly value: number }[] = [];
-  const asks: { readonly atUs: number; readonly value: number }[] = [];
+  const answers: Point[] = [];
+  const asks: Point[] = [];
   for (const attempt of attempts) {
     const n = attempt.n ?? 0;
     asks.push({ atUs: attempt.askedAtUs, value: n });

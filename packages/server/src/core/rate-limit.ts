@@ -1,0 +1,47 @@
+/**
+ * Rates per key by the generic cell rate algorithm (ITU-T I.371): one number a key, the time at which all that was let in
+ * would have come at an even pace. Pure but for its own memory; the caller brings the time.
+ */
+
+export interface RateLimit {
+  /** 0: let in and counted; else the milliseconds after which it would be let in, and nothing is counted. */
+  take(key: string, nowMs: number): number;
+  /** Keys remembered. */
+  readonly size: number;
+}
+
+export interface RateLimitOptions {
+  /** How many a key may have in `perMs`; as many may come at once. */
+  readonly count: number;
+  readonly perMs: number;
+  /** Keys remembered at most; beyond, the one longest unused is forgotten. */
+  readonly maxKeys: number;
+}
+
+export const createRateLimit = ({ count, perMs, maxKeys }: RateLimitOptions): RateLimit => {
+  const evenPaceMs = perMs / count;
+  const dueAt = new Map<string, number>();
+
+  const makeRoom = (): void => {
+    const [oldest] = dueAt.keys();
+    if (dueAt.size >= maxKeys && oldest !== undefined) dueAt.delete(oldest);
+  };
+
+  return {
+    take: (key, nowMs) => {
+      if (count <= 0) return perMs;
+      // A clock that jumped back must not shut anybody out for longer than the period.
+      const due = Math.min(Math.max(dueAt.get(key) ?? nowMs, nowMs), nowMs + perMs);
+      const waitMs = due + evenPaceMs - (nowMs + perMs);
+      // A fraction of a millisecond is rounding, not a rate.
+      if (waitMs > 0.001) return Math.max(1, Math.ceil(waitMs));
+      dueAt.delete(key);
+      makeRoom();
+      dueAt.set(key, due + evenPaceMs);
+      return 0;
+    },
+    get size() {
+      return dueAt.size;
+    },
+  };
+};
