@@ -1,0 +1,107 @@
+/** Checks that no batch is missing in the middle: each digest names the stamp before it, and what it says has grown is there. */
+import type { RowRef } from '../ports/store.ts';
+import type { Database } from './level-folder.ts';
+import type { DigestRow } from './level-keys.ts';
+import { LAST_STAMP, decodeDigest, digestKey, droppedKey, rowKey, stampOf } from './level-keys.ts';
+
+/** Where the core puts things; the engine knows no more of it. */
+export interface LevelLayout {
+  /** The row of the installation. */
+  readonly installation: RowRef;
+  /** The row that holds number `n` of an entity's log. */
+  readonly logRow: (entity: string, n: number) => RowRef;
+}
+
+const PAGE = 512;
+const MAX_FAULTS = 20;
+
+/** The partitions that have digests. */
+export const digestPartitions = async (db: Database): Promise<readonly number[]> => {
+  const partitions: number[] = [];
+  for (let next = 0; ;) {
+    const [key] = await db.keys({ gt: digestKey(next, 0), lt: digestKey(99_999, LAST_STAMP), limit: 1 }).all();
+    if (key === undefined) return partitions;
+    const partition = Number(key.slice(-22, -17));
+    partitions.push(partition);
+    next = partition + 1;
+  }
+};
+
+/** The newest digest of a partition. */
+export const newestDigest = async (
+  db: Database,
+  partition: number,
+): Promise<{ readonly stamp: number; readonly row: DigestRow } | undefined> => {
+  const [found] = await db
+    .iterator({ gt: digestKey(partition, 0), lte: digestKey(partition, LAST_STAMP), reverse: true, limit: 1 })
+    .all();
+  return found === undefined ? undefined : { stamp: stampOf(found[0]), row: decodeDigest(found[1]) };
+};
+
+export const readDropped = async (db: Database, partition: number): Promise<number> =>
+  Number((await db.get(droppedKey(partition))) ?? 0);
+
+/** Walks one partition's digests back from the newest; notes where the logs named end. */
+const walkChain = async (
+  db: Database,
+  partition: number,
+  tail: number,
+  ends: Map<string, number>,
+): Promise<string | undefined> => {
+  const dropped = await readDropped(db, partition);
+  let before = LAST_STAMP + 1;
+  let expected: number | undefined;
+  let newestTotal = 0;
+  for (;;) {
+    const page = await db
+      .iterator({ gt: digestKey(partition, 0), lt: digestKey(partition, before), reverse: true, limit: PAGE })
+      .all();
+    for (const [key, value] of page) {
+      const stamp = stampOf(key);
+      const row = decodeDigest(value);
+      if (expected === undefined) newestTotal = row.total;
+      else if (stamp !== expected)
+        return `a batch of partition ${partition} is missing (stamp ${expected}; the one before is ${stamp})`;
+      for (const [entity, [, to]] of Object.entries(row.grown)) if (!ends.has(entity)) ends.set(entity, to);
+      expected = row.after;
+      before = stamp;
+      if (newestTotal - row.total > tail || expected <= dropped) return undefined;
+    }
+    if (page.length < PAGE)
+      return expected === undefined ? undefined : `a batch of partition ${partition} is missing (stamp ${expected})`;
+  }
+};
+
+/** Which of the logs do not end where the digests say. */
+const checkEnds = async (
+  db: Database,
+  layout: LevelLayout,
+  ends: ReadonlyMap<string, number>,
+): Promise<readonly string[]> => {
+  const faults: string[] = [];
+  const all = [...ends];
+  for (let i = 0; i < all.length && faults.length < MAX_FAULTS; i += PAGE) {
+    const some = all.slice(i, i + PAGE);
+    const rows = some.flatMap(([entity, to]) => [layout.logRow(entity, to), layout.logRow(entity, to + 1)]);
+    const found = await db.getMany(rows.map(({ partition, key }) => rowKey(partition, key)));
+    for (const [j, [entity, to]] of some.entries()) {
+      if (found[2 * j] === undefined) faults.push(`number ${to} of ${entity} is missing`);
+      if (found[2 * j + 1] !== undefined) faults.push(`${entity} goes on beyond number ${to}, where it should end`);
+    }
+  }
+  return faults;
+};
+
+/**
+ * What is wrong with the newest batches, as sentences; empty if nothing is. `tail`: so many characters of batches are
+ * looked at, counted back from the newest of each partition.
+ */
+export const faultsOfChain = async (db: Database, layout: LevelLayout, tail: number): Promise<readonly string[]> => {
+  const ends = new Map<string, number>();
+  const faults: string[] = [];
+  for (const partition of await digestPartitions(db)) {
+    const fault = await walkChain(db, partition, tail, ends);
+    if (fault !== undefined) faults.push(fault);
+  }
+  return faults.length > 0 ? faults : checkEnds(db, layout, ends);
+};

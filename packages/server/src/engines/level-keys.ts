@@ -1,0 +1,65 @@
+/**
+ * Where things are in the embedded database. A row of the Store is at `<partition> NUL <key>`; both are printable ASCII,
+ * so rows of a partition lie together, in order of key. What the ledger keeps for itself lies before all of them, behind
+ * the byte 1.
+ */
+import type { Grown } from '../ports/ledger.ts';
+
+const SEPARATOR = '\0';
+const OWN = '\u0001';
+/** Above every key of the ledger's own, below every row of the Store. */
+export const FIRST_ROW = '\u0020';
+
+export const rowKey = (partition: string, key: string): string => partition + SEPARATOR + key;
+/** Bounds of all rows of a partition. */
+export const partitionBounds = (partition: string): { readonly gte: string; readonly lt: string } => ({
+  gte: partition + SEPARATOR,
+  lt: partition + OWN,
+});
+/** Partition and key of a row's place. */
+export const splitRowKey = (place: string): readonly [partition: string, key: string] => {
+  const cut = place.indexOf(SEPARATOR);
+  return [place.slice(0, cut), place.slice(cut + 1)];
+};
+
+const numbered = (kind: string, partition: number): string => `${OWN}${kind}/${String(partition).padStart(5, '0')}`;
+const stamped = (prefix: string, stamp: number): string => `${prefix}/${String(stamp).padStart(16, '0')}`;
+
+/** The digest of the batch with this stamp (COM7). */
+export const digestKey = (partition: number, stamp: number): string => stamped(numbered('digest', partition), stamp);
+/** Parcels of the batch with this stamp, until they are settled (COM4). */
+export const parcelsKey = (partition: number, stamp: number): string => stamped(numbered('parcels', partition), stamp);
+/** Stamp up to which digests were dropped. */
+export const droppedKey = (partition: number): string => numbered('dropped', partition);
+/** At least every stamp. */
+export const LAST_STAMP = Number.MAX_SAFE_INTEGER;
+export const stampOf = (key: string): number => Number(key.slice(-16));
+
+/** What a digest row says of its batch. */
+export interface DigestRow {
+  /** Stamp of the batch or claim before it in its partition; 0 for the first. */
+  readonly after: number;
+  /** Characters of all batches of the partition up to and including this one: at most as many as their bytes in the log. */
+  readonly total: number;
+  readonly grown: Grown;
+  /** It is no batch but a claim. */
+  readonly claim?: string;
+}
+
+/** `1<after> <total> <claim>|<grown as JSON>`: what is needed often stands in front and takes no parsing of the rest. */
+export const encodeDigest = (row: DigestRow): string =>
+  `1${row.after} ${row.total} ${row.claim ?? ''}|${JSON.stringify(row.grown)}`;
+const split = (value: string): { readonly head: readonly string[]; readonly grown: string } => {
+  const bar = value.indexOf('|');
+  const head = value.slice(1, bar).split(' ');
+  if (value[0] !== '1' || bar < 0 || head.length !== 3)
+    throw new Error(`digest of unknown format ${JSON.stringify(value.slice(0, 20))}`);
+  return { head, grown: value.slice(bar + 1) };
+};
+export const decodeDigest = (value: string): DigestRow => {
+  const { head, grown } = split(value);
+  const [after, total, claim = ''] = head;
+  const row = { after: Number(after), total: Number(total), grown: JSON.parse(grown) as Grown };
+  return claim === '' ? row : { ...row, claim };
+};
+export const totalOfDigest = (value: string): number => Number(split(value).head[1]);

@@ -1,0 +1,159 @@
+/** Opening the embedded store: whose it is, which installation, whether it is whole. */
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DuologError, randomId } from '@duolog/protocol';
+import type { Clock } from '../ports/clock.ts';
+import { faultsOfChain } from './level-chain.ts';
+import type { LevelLayout } from './level-chain.ts';
+import type { Database } from './level-folder.ts';
+import { LEDGER_FOLDER, damaged, inspectFolder, openDatabase } from './level-folder.ts';
+import { rowKey } from './level-keys.ts';
+import { damageInLogs } from './level-log.ts';
+
+/** What was fixed when the store was created. */
+export interface Installation {
+  /** New after a restore. */
+  readonly epoch: string;
+  readonly partitions: number;
+  /** Milliseconds since 1970. */
+  readonly createdAt: number;
+  /** Format of rows and keys. */
+  readonly format: number;
+}
+
+/** The format this program writes; it reads it and the one before. */
+export const FORMAT = 1;
+
+export const encodeInstallation = (installation: Installation): string => `1${JSON.stringify(installation)}`;
+const isInstallation = (value: unknown): value is Installation =>
+  typeof value === 'object' &&
+  value !== null &&
+  'epoch' in value &&
+  typeof value.epoch === 'string' &&
+  'partitions' in value &&
+  typeof value.partitions === 'number' &&
+  'createdAt' in value &&
+  typeof value.createdAt === 'number' &&
+  'format' in value &&
+  typeof value.format === 'number';
+
+/** What an installation row says, or undefined if it is none. */
+export const decodeInstallation = (value: string): Installation | undefined => {
+  try {
+    const decoded: unknown = JSON.parse(value.slice(1));
+    return value.startsWith('1') && isInstallation(decoded) ? decoded : undefined;
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return undefined;
+    throw cause;
+  }
+};
+
+export const newInstallation = (partitions: number, createdAt: number): Installation => ({
+  epoch: randomId(16),
+  partitions,
+  createdAt: Math.floor(createdAt),
+  format: FORMAT,
+});
+
+/** Makes names in a folder durable. */
+export const syncFolder = async (directory: string): Promise<void> => {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+};
+
+export interface OpenOptions {
+  readonly directory: string;
+  readonly partitions: number;
+  readonly clock: Clock;
+  readonly layout: LevelLayout;
+  readonly writeBufferBytes: number;
+  readonly alsoOurs?: readonly string[];
+}
+
+/** Opens the database of a data folder that must have one, as it is: no check of its newest batches. */
+export const openExisting = async (
+  options: Omit<OpenOptions, 'partitions' | 'clock'>,
+): Promise<{ readonly db: Database; readonly installation: Installation }> => {
+  const { directory } = options;
+  if ((await inspectFolder(directory, options.alsoOurs)) === 'empty')
+    throw new DuologError('internal', `There is no store in ${directory}.`);
+  const db = await openDatabase(directory, { create: false, writeBufferBytes: options.writeBufferBytes });
+  const installation = await readInstallation(db, options);
+  if (installation !== undefined) return { db, installation };
+  await db.close();
+  throw new DuologError('internal', `There is no store in ${directory}.`);
+};
+
+/** The installation of an open database; undefined if it was never begun. Closes the database when it is not ours to use. */
+const readInstallation = async (
+  db: Database,
+  { directory, layout }: Pick<OpenOptions, 'directory' | 'layout'>,
+): Promise<Installation | undefined> => {
+  const refuse = async (error: DuologError): Promise<never> => {
+    await db.close();
+    throw error;
+  };
+  const { partition, key } = layout.installation;
+  const value = await db.get(rowKey(partition, key));
+  if (value === undefined) {
+    const [any] = await db.keys({ limit: 1 }).all();
+    if (any === undefined) return undefined;
+    return refuse(
+      new DuologError(
+        'internal',
+        `The database in ${join(directory, LEDGER_FOLDER)} is not duolog's. Choose another folder for the data.`,
+      ),
+    );
+  }
+  const installation = decodeInstallation(value);
+  if (installation === undefined) return refuse(damaged(directory, 'the row of the installation cannot be read'));
+  if (installation.format > FORMAT) {
+    return refuse(
+      new DuologError(
+        'internal',
+        `The store in ${directory} was written by a newer duolog (format ${installation.format}; this one reads ${FORMAT}). Use that version or a newer one.`,
+      ),
+    );
+  }
+  return installation;
+};
+
+/** Opens the database of a data folder, or creates it with a new installation. */
+export const openOrCreate = async (
+  options: OpenOptions,
+): Promise<{ readonly db: Database; readonly installation: Installation }> => {
+  const { directory, partitions } = options;
+  const location = join(directory, LEDGER_FOLDER);
+  const used = (await inspectFolder(directory, options.alsoOurs)) === 'used';
+  // Before opening: that rewrites the logs and loses what cannot be read in them.
+  if (used) {
+    const [damage] = await damageInLogs(location);
+    if (damage !== undefined) throw damaged(directory, damage);
+  }
+  const db = await openDatabase(directory, { create: true, writeBufferBytes: options.writeBufferBytes });
+  const found = await readInstallation(db, options);
+  if (found !== undefined) {
+    if (found.partitions === partitions) return { db, installation: found };
+    await db.close();
+    throw new DuologError(
+      'internal',
+      `The store in ${directory} has ${found.partitions} partitions, not ${partitions}; that is fixed when it is created. Set the number to ${found.partitions}.`,
+    );
+  }
+  const installation = newInstallation(partitions, options.clock.now());
+  const { partition, key } = options.layout.installation;
+  await db.put(rowKey(partition, key), encodeInstallation(installation), { sync: true });
+  for (const folder of [location, directory, join(directory, '..')]) await syncFolder(folder);
+  return { db, installation };
+};
+
+/** Rejects if batches are missing among the newest. */
+export const checkWhole = async (db: Database, directory: string, layout: LevelLayout, tail: number): Promise<void> => {
+  const faults = await faultsOfChain(db, layout, tail);
+  if (faults.length === 0) return;
+  throw damaged(directory, faults.length === 1 ? String(faults[0]) : `${faults[0]} (and ${faults.length - 1} more)`);
+};

@@ -1,0 +1,94 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { logRow, INSTALLATION_KEY, KEYS } from '../../packages/server/src/core/rows.ts';
+import { ManualClock } from '../../packages/server/src/engines/clock-manual.ts';
+import { LEVEL_LIMITS, openLevel } from '../../packages/server/src/engines/ledger-level.ts';
+import type { Level } from '../../packages/server/src/engines/ledger-level.ts';
+import { droppedKey } from '../../packages/server/src/engines/level-keys.ts';
+import type { ParcelData } from '../../packages/server/src/ports/ledger.ts';
+import type { Row } from '../../packages/server/src/ports/store.ts';
+import { ledgerContract } from './ledger-contract.ts';
+import type { LedgerSubject } from './ledger-contract.ts';
+import { storeContract } from './store-contract.ts';
+
+const layout = { installation: { partition: INSTALLATION_KEY, key: KEYS.installation }, logRow };
+const DAY_MS = 24 * 3600 * 1000;
+
+interface Opened {
+  readonly level: Level<ParcelData>;
+  readonly clock: ManualClock;
+  readonly directory: string;
+}
+
+const openIn = async (directory: string, clock: ManualClock): Promise<Opened> => {
+  const level = await openLevel<ParcelData>({
+    directory,
+    partitions: 1,
+    clock,
+    layout,
+    alarm: (message) => {
+      throw new Error(message);
+    },
+    onFatal: (error) => {
+      throw error;
+    },
+    limits: { reserveBytes: 0, checkedTail: 0 },
+  });
+  return { level, clock, directory };
+};
+
+const ledgerSubject = ({ level, clock, directory }: Opened): LedgerSubject => ({
+  ledger: level.ledger,
+  other: level.ledger,
+  store: level.store,
+  run: (promise) => promise,
+  restart: async () => {
+    await level.close();
+    return ledgerSubject(await openIn(directory, clock));
+  },
+  forgetDigests: async (partition) => {
+    await clock.advance(8 * DAY_MS);
+    for (let tries = 0; (await level.db.get(droppedKey(partition))) === undefined; tries++) {
+      if (tries > 1_000) throw new Error('no digest is ever dropped');
+      await clock.advance(LEVEL_LIMITS.trimEveryMs);
+    }
+  },
+  close: async () => {
+    await level.close();
+    await rm(directory, { recursive: true });
+  },
+});
+
+const folder = (): Promise<string> => mkdtemp(join(tmpdir(), 'duolog-level-'));
+
+ledgerContract('ledger-level', async () => ledgerSubject(await openIn(await folder(), new ManualClock())));
+
+storeContract('ledger-level', async () => {
+  const directory = await folder();
+  const { level } = await openIn(directory, new ManualClock());
+  const claim = await level.ledger.claim(0);
+  if (claim === undefined) throw new Error('nobody contests this claim');
+  let stamp = claim.stamp;
+  const commit = async (rows: readonly Row[], drops: readonly string[]): Promise<void> => {
+    stamp += 1;
+    await level.ledger.commit({ partition: 0, claim: claim.id, stamp, rows, drops, parcels: [], grown: {} });
+  };
+  return {
+    // The row of the installation is in every store; the contract speaks of an empty one.
+    store: {
+      ...level.store,
+      scan: async (after, limit) => {
+        const page = await level.store.scan(after, limit);
+        return { ...page, rows: page.rows.filter(({ partition }) => partition !== INSTALLATION_KEY) };
+      },
+    },
+    put: (rows) => commit(rows, []),
+    drop: (partition) => commit([], [partition]),
+    run: (promise) => promise,
+    close: async () => {
+      await level.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+});
