@@ -12,7 +12,7 @@ import type {
 } from '../history.ts';
 import { viewKey, type DeviceState, type Evidence } from './evidence.ts';
 import { obtain } from './obtain.ts';
-import { newLogView, see, type Sight } from './log-view.ts';
+import { newLogView, newSeqSet, see, type Sight } from './log-view.ts';
 import { apply, newUserLog } from './user-log.ts';
 import type { Findings } from './verdict.ts';
 
@@ -156,13 +156,6 @@ const entry = (collector: Collector, event: EntryEvent): void => {
   state.cursor = event.useq;
   const disagreement = apply(obtain(evidence.userLogs, viewKey(event.epoch, event.user), newUserLog), event);
   if (disagreement !== undefined) findings.found(7, disagreement);
-  obtain(evidence.heads, viewKey(event.epoch, event.user), () => []).push({
-    device: event.device,
-    via: 'entry',
-    askedAtUs: event.atUs,
-    atUs: event.atUs,
-    head: event.useq,
-  });
   if (event.conversation === undefined || event.seq === undefined || event.kind === 'read') return;
   // An edit carries the new text, a recall none; both are sights of the message at that revision.
   if (!['message', 'edit', 'recall'].includes(event.kind)) return;
@@ -206,10 +199,23 @@ const head = (collector: Collector, event: HeadEvent): void => {
 };
 
 const final = (collector: Collector, event: FinalEvent): void => {
-  collector.evidence.finals.push(event);
+  const draft = obtain(collector.evidence.finals, event.conversation, () => ({
+    epoch: event.epoch,
+    lastSeq: 0,
+    items: [],
+    readers: new Map(),
+  }));
+  const reader = obtain(draft.readers, event.user, () => ({ seqs: newSeqSet(), lastSeq: 0, twice: undefined }));
+  draft.lastSeq = Math.max(draft.lastSeq, event.lastSeq);
+  reader.lastSeq = Math.max(reader.lastSeq, event.lastSeq);
   noteEpoch(collector, event.epoch, event.device, event.atUs);
+  const { user, device, atUs } = event;
+  const sight: Sight = { user, device, atUs, askedAtUs: atUs, way: 'read' };
   for (const item of event.items) {
-    message(collector, event.epoch, event.conversation, item, { ...event, askedAtUs: event.atUs, way: 'read' });
+    draft.items[item.seq] ??= item;
+    if (reader.seqs.has(item.seq)) reader.twice ??= item.seq;
+    reader.seqs.add(item.seq);
+    message(collector, event.epoch, event.conversation, item, sight);
   }
 };
 

@@ -1,6 +1,6 @@
 /** A history in the order in which the rules ask for it. Filled by `collect.ts`, one event after another. */
-import type { CommandMethod, FinalEvent, RestEvent, RestoredEvent, RunEvent } from '../history.ts';
-import type { LogView } from './log-view.ts';
+import type { CommandMethod, Item, RestEvent, RestoredEvent, RunEvent } from '../history.ts';
+import type { LogView, SeqSet } from './log-view.ts';
 import type { UserLog } from './user-log.ts';
 
 /** A command on its way once. */
@@ -57,13 +57,24 @@ export interface Read {
   readonly head: number;
 }
 
-/** A head of a user log, or an entry of it, seen. */
+/** A head of a user log that a device was told. */
 export interface HeadSeen {
   readonly device: string;
-  readonly via: 'beat' | 'hello' | 'sync' | 'entry';
+  readonly via: 'beat' | 'hello' | 'sync';
   readonly askedAtUs: number;
   readonly atUs: number;
   readonly head: number;
+}
+
+/** What fresh devices read of one conversation. Where two of them differ, the first one counts here; rule 4 reports it. */
+export interface FinalDraft {
+  readonly epoch: string;
+  /** The newest seq that anybody was told of. */
+  lastSeq: number;
+  /** By seq. */
+  readonly items: (Item | undefined)[];
+  /** By user: what they read, up to where they were told to, and a seq they read twice. */
+  readonly readers: Map<string, { readonly seqs: SeqSet; lastSeq: number; twice: number | undefined }>;
 }
 
 /** What bears on presence, in the order of time once collected. */
@@ -87,9 +98,10 @@ export interface Evidence {
   /** By {@link viewKey} of epoch and user. */
   readonly userLogs: Map<string, UserLog>;
   readonly heads: Map<string, HeadSeen[]>;
+  /** Final logs by conversation, as they come. */
+  readonly finals: Map<string, FinalDraft>;
   readonly reads: Read[];
   readonly epochs: Map<string, { firstAtUs: number; readonly firstDevice: string }>;
-  readonly finals: FinalEvent[];
   readonly rests: RestEvent[];
   readonly restored: RestoredEvent[];
   readonly faultsAtUs: number[];
@@ -107,9 +119,9 @@ export const newEvidence = (): Evidence => ({
   views: new Map(),
   userLogs: new Map(),
   heads: new Map(),
+  finals: new Map(),
   reads: [],
   epochs: new Map(),
-  finals: [],
   rests: [],
   restored: [],
   faultsAtUs: [],
@@ -132,10 +144,13 @@ export const lastAtOrBefore = (times: readonly number[], time: number): number =
   return low - 1;
 };
 
+export interface Point {
+  readonly atUs: number;
+  readonly value: number;
+}
+
 /** Points in time with a value each, as a question: the largest value known at or before a time, 0 if none. */
-export const risingMax = (
-  points: readonly { readonly atUs: number; readonly value: number }[],
-): ((atUs: number) => number) => {
+export const risingMax = (points: readonly Point[]): ((atUs: number) => number) => {
   const sorted = points.toSorted((a, b) => a.atUs - b.atUs);
   const times = sorted.map((point) => point.atUs);
   const maxima: number[] = [];

@@ -1,8 +1,8 @@
 /** The final logs, put together from what a fresh device of each user read, and the memberships that follow from them. */
 import type { Item } from '../history.ts';
-import { viewKey, type Command, type Evidence } from './evidence.ts';
+import { viewKey, type Command, type Evidence, type FinalDraft } from './evidence.ts';
 import { obtain } from './obtain.ts';
-import { newSeqSet, type LogView, type SeqSet } from './log-view.ts';
+import type { LogView } from './log-view.ts';
 
 /** A time of membership: messages in (joinSeq, leaveSeq] are received, those from `visibleFrom` on may be read. */
 export interface Interval {
@@ -11,15 +11,8 @@ export interface Interval {
   leaveSeq: number;
 }
 
-export interface FinalConversation {
+export interface FinalConversation extends FinalDraft {
   readonly conversation: string;
-  readonly epoch: string;
-  /** The newest seq that anybody was told of. */
-  readonly lastSeq: number;
-  /** By seq. */
-  readonly items: (Item | undefined)[];
-  /** By user: what they read, and up to where they were told to. */
-  readonly readers: Map<string, { readonly seqs: SeqSet; lastSeq: number; twice: number | undefined }>;
   /** By user, in order of time. */
   readonly members: ReadonlyMap<string, readonly Interval[]>;
   readonly view: LogView | undefined;
@@ -70,28 +63,8 @@ const memberships = (commands: readonly Command[], items: readonly (Item | undef
   return members;
 };
 
-/** Puts the final logs together. Where two users' differ, the first one counts here; rule 4 reports it. */
+/** Puts the final logs together. */
 export const buildFinalLog = (evidence: Evidence): FinalLog => {
-  const drafts = new Map<
-    string,
-    { epoch: string; lastSeq: number; items: (Item | undefined)[]; readers: FinalConversation['readers'] }
-  >();
-  for (const final of evidence.finals) {
-    const draft = obtain(drafts, final.conversation, () => ({
-      epoch: final.epoch,
-      lastSeq: 0,
-      items: [],
-      readers: new Map(),
-    }));
-    const reader = obtain(draft.readers, final.user, () => ({ seqs: newSeqSet(), lastSeq: 0, twice: undefined }));
-    draft.lastSeq = Math.max(draft.lastSeq, final.lastSeq);
-    reader.lastSeq = Math.max(reader.lastSeq, final.lastSeq);
-    for (const item of final.items) {
-      draft.items[item.seq] ??= item;
-      if (reader.seqs.has(item.seq)) reader.twice ??= item.seq;
-      reader.seqs.add(item.seq);
-    }
-  }
   const commandsOf = new Map<string, Command[]>();
   for (const command of evidence.commands.values()) {
     if (command.method === 'create' && command.conversation !== undefined)
@@ -99,7 +72,7 @@ export const buildFinalLog = (evidence: Evidence): FinalLog => {
   }
   const conversations = new Map<string, FinalConversation>();
   const places = new Map<string, Place[]>();
-  for (const [conversation, draft] of drafts) {
+  for (const [conversation, draft] of evidence.finals) {
     const view = evidence.views.get(viewKey(draft.epoch, conversation));
     const members = memberships(commandsOf.get(conversation) ?? [], draft.items);
     conversations.set(conversation, { conversation, ...draft, members, view });
@@ -110,7 +83,7 @@ export const buildFinalLog = (evidence: Evidence): FinalLog => {
       }
     }
   }
-  return { conversations, places, epoch: evidence.finals[0]?.epoch };
+  return { conversations, places, epoch: [...evidence.finals.values()][0]?.epoch };
 };
 
 /** The hash a message was sent with, even if it was edited since; undefined if nobody saw it before. */

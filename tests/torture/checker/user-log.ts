@@ -1,5 +1,6 @@
 /** What all devices of one user saw of the user log in one epoch (rules 7 and 8). */
 import type { EntryEvent } from '../history.ts';
+import { obtain } from './obtain.ts';
 
 export interface UserLog {
   /** By useq. */
@@ -8,13 +9,25 @@ export interface UserLog {
   readonly seqs: (number | undefined)[];
   readonly hashes: (string | undefined)[];
   readonly revisions: (number | undefined)[];
+  /** By device: when it applied what, in its order. */
+  readonly applied: Map<string, { readonly atUs: number[]; readonly useq: number[] }>;
 }
 
-export const newUserLog = (): UserLog => ({ kinds: [], conversations: [], seqs: [], hashes: [], revisions: [] });
+export const newUserLog = (): UserLog => ({
+  kinds: [],
+  conversations: [],
+  seqs: [],
+  hashes: [],
+  revisions: [],
+  applied: new Map(),
+});
 
 /** Takes an applied entry down. Returns, in words, how it disagrees with what another device applied, if it does. */
 export const apply = (log: UserLog, entry: EntryEvent): string | undefined => {
   const { useq } = entry;
+  const applied = obtain(log.applied, entry.device, () => ({ atUs: [], useq: [] }));
+  applied.atUs.push(entry.atUs);
+  applied.useq.push(useq);
   const kind = log.kinds[useq];
   if (kind === undefined) {
     log.kinds[useq] = entry.kind;

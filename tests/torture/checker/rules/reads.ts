@@ -1,7 +1,8 @@
 /** Rules 4 (edits), 9 and 13: what reads show, and in which epoch. */
-import { risingMax, type HeadSeen, type Read } from '../evidence.ts';
+import { lastAtOrBefore, risingMax, type HeadSeen, type Point, type Read } from '../evidence.ts';
 import { obtain } from '../obtain.ts';
 import type { FinalConversation, Interval } from '../final-log.ts';
+import type { UserLog } from '../user-log.ts';
 import { firstOk, isLogged, say, type Case, type Rule } from './judge.ts';
 
 /** 4: an acknowledged edit or recall is in the final log, unless a newer revision is. The agreement itself is checked while collecting. */
@@ -34,8 +35,10 @@ const leastHead = (intervals: readonly Interval[], known: number): number => {
   return least;
 };
 
-const knownHeads = ({ evidence }: Case, epoch: string): ReadonlyMap<string, (atUs: number) => number> => {
-  const points = new Map<string, { readonly atUs: number; readonly value: number }[]>();
+type Known = (atUs: number) => number;
+
+const knownHeads = ({ evidence }: Case, epoch: string): ReadonlyMap<string, Known> => {
+  const points = new Map<string, Point[]>();
   for (const command of evidence.commands.values()) {
     if (!isLogged(command) || command.conversation === undefined) continue;
     for (const attempt of command.attempts) {
@@ -59,24 +62,32 @@ const checkRead = (read: Read, conversation: FinalConversation, known: number, {
     );
 };
 
-/** Heads of one user log: never below what was seen before the question. A beat is measured against its own device only. */
-const checkUserHeads = (key: string, seen: readonly HeadSeen[], { findings }: Case): void => {
-  const asPoints = (list: readonly HeadSeen[]): { readonly atUs: number; readonly value: number }[] =>
-    list.map(({ atUs, head }) => ({ atUs, value: head }));
-  const byAnybody = risingMax(asPoints(seen));
-  const byDevice = new Map<string, HeadSeen[]>();
-  for (const head of seen) obtain(byDevice, head.device, () => []).push(head);
-  for (const [device, heads] of byDevice) {
-    const byItself = risingMax(asPoints(heads));
-    for (const { via, askedAtUs, head } of heads) {
-      if (via === 'entry') continue;
-      findings.checked(9);
-      const before = (via === 'beat' ? byItself : byAnybody)(askedAtUs - 1);
-      if (head < before)
-        findings.found(
-          9,
-          `user log ${key}: ${device} is shown head ${head} (${via}), though ${before} was known before it asked`,
-        );
+/** What each device had learnt of a user log at a time, by being told its head or by applying an entry. */
+const learnt = (seen: readonly HeadSeen[], log: UserLog | undefined): ReadonlyMap<string, Known> => {
+  const told = new Map<string, Point[]>();
+  for (const { device, atUs, head } of seen) obtain(told, device, () => []).push({ atUs, value: head });
+  const known = new Map<string, Known>();
+  for (const device of new Set([...told.keys(), ...(log?.applied.keys() ?? [])])) {
+    const byTelling = risingMax(told.get(device) ?? []);
+    const applied = log?.applied.get(device);
+    known.set(device, (atUs) => Math.max(byTelling(atUs), applied?.useq[lastAtOrBefore(applied.atUs, atUs)] ?? 0));
+  }
+  return known;
+};
+
+/** Heads of one user log: never below what was known before the question. A beat is measured against its own device only. */
+const checkUserHeads = (key: string, seen: readonly HeadSeen[], { evidence, findings }: Case): void => {
+  const known = learnt(seen, evidence.userLogs.get(key));
+  for (const { device, via, askedAtUs, head } of seen) {
+    findings.checked(9);
+    let before = 0;
+    for (const [other, knows] of known)
+      if (via !== 'beat' || other === device) before = Math.max(before, knows(askedAtUs - 1));
+    if (head < before) {
+      findings.found(
+        9,
+        `user log ${key}: ${device} is shown head ${head} (${via}), though ${before} was known before it asked`,
+      );
     }
   }
 };
