@@ -6,11 +6,17 @@ import type { Command } from '../core/commands.ts';
 export interface Caller {
   readonly user: UserId;
   readonly device: DeviceId;
+  /** Head of the user's log as far as the edge has heard of it; a read answers at least up to it (COM8). */
+  readonly head?: number;
 }
 
-/**
- * A command ready to go to its owner. What a look-up of the edge refuses for good (somebody named does not exist) goes to
- * the owner as a command of kind `refused`, so that its (outbox, n) has that answer (COM10). `content` is what its hash is made of: equal for a repeat, free of secrets. */
+/** `(outbox, n)` of a command (COM10). */
+export interface Numbered {
+  readonly outbox: OutboxId;
+  readonly n: number;
+}
+
+/** A command ready to go to its owner. `content` is what its hash is made of: equal for a repeat, free of secrets. */
 export interface Prepared {
   readonly entity: string;
   readonly user: UserId;
@@ -21,10 +27,13 @@ export interface Prepared {
 /** `C` is what the method may use of the edge (store queries, clock, passwords …); `none`-auth methods get no caller. */
 export interface CommandHandler<M extends CommandName, C> {
   readonly kind: 'command';
-  /** Shape is checked already; here are the look-ups that COM6 allows the edge. Throws DuologError only for what may be tried again. */
-  prepare(params: Params<M>, caller: Caller | undefined, context: C, outbox: OutboxId | undefined): Prepared | Promise<Prepared>;
-  /** Makes the method's result of the owner's, where they differ. */
-  finish?(result: string, params: Params<M>, context: C): Promise<string>;
+  /**
+   * Shape is checked already; here are the look-ups that COM6 allows the edge. Refuses by throwing DuologError. One that
+   * looks nothing up answers at once, without a promise.
+   */
+  prepare(params: Params<M>, caller: Caller | undefined, context: C, numbered: Numbered | undefined): Prepared | Promise<Prepared>;
+  /** Makes the method's result of the owner's, both JSON text, where they differ. */
+  finish?(result: string, params: Params<M>, context: C, prepared: Prepared): string | Promise<string>;
 }
 
 export interface QueryHandler<M extends QueryName, C> {
