@@ -1,0 +1,259 @@
+import { DuologError, directId, newGroupId, selfId } from '@duolog/protocol';
+import type { CommandName, Device, Message, Params, User } from '@duolog/protocol';
+import { Core } from './core.ts';
+import type { ClientState } from './core.ts';
+import type { ClientEvents } from './events.ts';
+import { History } from './history.ts';
+import { afterPrefix } from './local.ts';
+import { settingsOf } from './options.ts';
+import type { ClientOptions } from './options.ts';
+import type { Members, Positions } from './people.ts';
+import { KEYS } from './records.ts';
+import type { ConversationView } from './records.ts';
+import type { Sending } from './sending.ts';
+import { deferred, withSignal } from './waiting.ts';
+import { onWake } from './wake.ts';
+
+export interface Waiting {
+  /** Ends the wait with the signal's reason; what was asked may happen all the same. */
+  readonly signal?: AbortSignal;
+}
+
+/** Makes a client. It does nothing before `open`. */
+export const createClient = (options: ClientOptions): Client => new Client(options);
+
+/**
+ * One device of one user. It works on its local copy: reading it needs no connection, and commands are kept until there
+ * is one. Made by `createClient`.
+ */
+export class Client {
+  readonly #core: Core;
+  readonly #drafts = new Map<string, string>();
+  #opening: Promise<void> | undefined;
+  #stopWake: () => void = () => undefined;
+
+  constructor(options: ClientOptions) {
+    this.#core = new Core(settingsOf(options));
+  }
+
+  /** Calls `listener` whenever `name` happens, until the function returned is called. */
+  on<K extends keyof ClientEvents>(name: K, listener: (value: ClientEvents[K]) => void): () => void {
+    return this.#core.emitter.on(name, listener);
+  }
+
+  /** Reads the local copy, then begins to connect. Resolves when the copy can be read; a network is not needed for that. */
+  open(): Promise<void> {
+    this.#opening ??= this.#open();
+    return this.#opening;
+  }
+
+  /** Resolves when the client is connected and up to date; rejects with the error that stopped it. */
+  async live({ signal }: Waiting = {}): Promise<void> {
+    const reached = deferred<void>();
+    const check = (state: ClientState): void => {
+      if (state.status === 'live') reached.resolve();
+      else if (state.status === 'stopped') reached.reject(state.error);
+    };
+    const stop = this.on('state', check);
+    check(this.state);
+    try {
+      await withSignal(reached.promise, signal);
+    } finally {
+      stop();
+    }
+  }
+
+  /** Connects again after `stopped`, e.g. with the network of another day. */
+  restart(): void {
+    this.#core.link.start();
+  }
+
+  /** The program was woken up or its network is back: waits end, a dead connection is found within three seconds. Browsers do this by themselves. */
+  wake(): void {
+    this.#core.link.wake();
+  }
+
+  /** Ends the connection and lets go of the cache. Unanswered commands stay in the cache for the next client. */
+  async close(): Promise<void> {
+    this.#stopWake();
+    this.#core.reads.flush();
+    this.#core.reads.close();
+    this.#core.link.stop();
+    await this.#core.local.close();
+  }
+
+  get state(): ClientState {
+    return this.#core.state;
+  }
+
+  /** One's own id; undefined before the first connection ever. */
+  get user(): string | undefined {
+    return this.#core.replica.user === '' ? undefined : this.#core.replica.user;
+  }
+
+  /** One's own handle and name, once they are known. */
+  get account(): User | undefined {
+    return this.#core.account;
+  }
+
+  /** All conversations, those with the newest message first; the same array as long as nothing changed. */
+  get conversations(): readonly ConversationView[] {
+    return this.#core.replica.conversations;
+  }
+
+  conversation(id: string): ConversationView | undefined {
+    return this.#core.replica.row(id)?.view;
+  }
+
+  /** Unread messages of all conversations one is a member of. */
+  get unread(): number {
+    return this.conversations.reduce((sum, { state, unread }) => sum + (state === 'joined' ? unread : 0), 0);
+  }
+
+  /** A window on the messages of a conversation; empty until something is loaded. Close it when it is not needed any more. */
+  history(conversation: string): History {
+    return new History(conversation, this.#core, this.#core.emitter);
+  }
+
+  /** Commands of this device that are not answered or failed, and messages that are stored but not in the history yet; oldest first. */
+  sendings(conversation?: string): readonly Sending[] {
+    const { items } = this.#core.outbox;
+    return conversation === undefined ? items : items.filter((item) => item.record.entity === conversation);
+  }
+
+  /** Says something. Returns at once; the message is kept on this device until the server has stored it. */
+  send(conversation: string, text: string): Sending<'message.send'> {
+    return this.#command(conversation, 'message.send', { conversation, text });
+  }
+
+  /** Begins the direct conversation with a user, with oneself: saved messages. Its id is in `stored`'s result, and follows from the users: `directId`. */
+  createDirect(user: string): Sending<'direct.create'> {
+    const me = this.#me();
+    return this.#command(user === me ? selfId(me) : directId(me, user), 'direct.create', { user });
+  }
+
+  /** Makes a group. Its id is `params.conversation`, and one may send to it at once. */
+  createGroup(name: string, members: readonly string[]): Sending<'group.create'> {
+    const conversation = newGroupId();
+    return this.#command(conversation, 'group.create', { conversation, name, members });
+  }
+
+  addMembers(conversation: string, users: readonly string[]): Sending<'group.add'> {
+    return this.#command(conversation, 'group.add', { conversation, users });
+  }
+
+  removeMember(conversation: string, user: string): Sending<'group.remove'> {
+    return this.#command(conversation, 'group.remove', { conversation, user });
+  }
+
+  leaveGroup(conversation: string): Sending<'group.leave'> {
+    return this.#command(conversation, 'group.leave', { conversation });
+  }
+
+  renameGroup(conversation: string, name: string): Sending<'group.rename'> {
+    return this.#command(conversation, 'group.rename', { conversation, name });
+  }
+
+  /** The person has read up to this message (the newest if left out). It is told to the server within two seconds. */
+  markRead(conversation: string, seq: number = Number.MAX_SAFE_INTEGER): void {
+    if (this.#core.replica.read(conversation, seq)) this.#core.reads.changed(conversation);
+  }
+
+  /** What was being written in a conversation; it survives the program and every reset. */
+  draft(conversation: string): string {
+    return this.#drafts.get(conversation) ?? '';
+  }
+
+  /** Keeps what is being written; an empty text drops it. */
+  setDraft(conversation: string, text: string): void {
+    if (text === '') {
+      this.#drafts.delete(conversation);
+      this.#core.local.drop(KEYS.draft(conversation));
+      return;
+    }
+    this.#drafts.set(conversation, text);
+    this.#core.local.put(KEYS.draft(conversation), text);
+  }
+
+  /** A message with its whole text; what comes with `length` has only its beginning (SYN8). Windows show it from then on. */
+  async wholeMessage(conversation: string, seq: number, { signal }: Waiting = {}): Promise<Message> {
+    const { message } = await this.#core.link.query('message.get', { conversation, seq }, signal);
+    this.#core.replica.replaced(message);
+    return message;
+  }
+
+  /** The conversations on the screen: positions of their members come live. Replaces what was watched before. */
+  watch(conversations: readonly string[]): void {
+    this.#core.watch(conversations);
+  }
+
+  /** Who is a member of a conversation, and how far each has read; without a connection, as it was when last asked. */
+  members(conversation: string, { signal }: Waiting = {}): Promise<Members> {
+    return this.#core.people.members(conversation, signal);
+  }
+
+  /** Read position by user id, as far as known: after `members`, and live while the conversation is watched. */
+  positions(conversation: string): Positions {
+    return this.#core.people.positions(conversation);
+  }
+
+  /** Users by id; those who do not exist are left out. */
+  users(ids: readonly string[], { signal }: Waiting = {}): Promise<readonly User[]> {
+    return this.#core.people.users(ids, signal);
+  }
+
+  /** A user, if known already. */
+  knownUser(id: string): User | undefined {
+    return this.#core.people.known(id);
+  }
+
+  /** The user behind a handle. Rejects with `notFound`. */
+  async findUser(handle: string, { signal }: Waiting = {}): Promise<User> {
+    const { user } = await this.#core.link.query('user.find', { handle }, signal);
+    this.#core.people.learnt(user);
+    return user;
+  }
+
+  /** One's signed-in devices. */
+  async devices({ signal }: Waiting = {}): Promise<readonly Device[]> {
+    return (await this.#core.link.query('device.list', {}, signal)).devices;
+  }
+
+  /** Signs one of one's devices out. */
+  revokeDevice(device: string): Sending<'device.revoke'> {
+    return this.#command(this.#me(), 'device.revoke', { device });
+  }
+
+  /** Takes another handle; the old one becomes free. */
+  claimHandle(handle: string): Sending<'handle.claim'> {
+    return this.#command(`name/${handle}`, 'handle.claim', { handle });
+  }
+
+  /** Signs this device out and wipes its cache. Rejects if the server cannot be reached; then nothing has changed. */
+  async logOut({ signal }: Waiting = {}): Promise<void> {
+    const { link, local } = this.#core;
+    await withSignal(this.#command(this.#me(), 'session.logOut', {}).stored, signal);
+    link.stop();
+    local.dropRange('', '\x7f');
+    await this.close();
+  }
+
+  async #open(): Promise<void> {
+    await this.#core.load();
+    for (const [key, text] of await this.#core.local.list(KEYS.drafts, afterPrefix(KEYS.drafts))) {
+      this.#drafts.set(key.slice(KEYS.drafts.length), String(text));
+    }
+    this.#stopWake = onWake(() => this.wake());
+    this.#core.link.start();
+  }
+
+  #me(): string {
+    if (this.user === undefined)
+      throw new DuologError('unavailable', 'One’s own id is known after the first connection.');
+    return this.user;
+  }
+
+  #command<M extends CommandName>(entity: string, method: M, params: Params<M>): Sending<M> {
+    return this.#core.outbox.add(entity, method, params);
+  }
+}
