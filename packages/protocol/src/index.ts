@@ -3,6 +3,7 @@ export * from './errors.ts';
 export * from './close-codes.ts';
 export * from './ids.ts';
 export * from './version.ts';
+export * from './paths.ts';
 export * from './frames.ts';
 export * from './codec.ts';
 export type { Change, Conversation, Device, Entry, EntryKind, Event, Member, Message, User } from './schema/objects.ts';

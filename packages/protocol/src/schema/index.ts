@@ -2,3 +2,8 @@ export * from './fields.ts';
 export * from './objects.ts';
 export * from './methods.ts';
 export * from './check.ts';
+export * from './method-errors.ts';
+export * from './json-schema.ts';
+export * from './openapi.ts';
+export * from './limit-docs.ts';
+export * from './reference.ts';
