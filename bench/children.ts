@@ -48,7 +48,7 @@ const exitOf = (child: ChildProcess): Promise<number> =>
     : new Promise((resolve) => child.once('close', (code: number | null) => resolve(code ?? -1)));
 
 /** `promise`, or a rejection that says `what` after the time. */
-export const within = async <T>(promise: Promise<T>, timeoutMs: number, what: string): Promise<T> => {
+const within = async <T>(promise: Promise<T>, timeoutMs: number, what: string): Promise<T> => {
   const stopper = new AbortController();
   const late = delay(timeoutMs, undefined, { signal: stopper.signal }).then(() => {
     throw new Error(`${what} took longer than ${timeoutMs} ms`);

@@ -6,7 +6,7 @@ const maskBytes = 4;
 const headerBytes = (length: number): number => (length < 126 ? 2 : length < 65_536 ? 4 : 10);
 
 /** Writes a client frame (opcode 1 text, 2 binary, 8 close, 9 ping, 10 pong) into `into` at `at`; returns where it ends. */
-export const writeFrame = (opcode: number, payload: Uint8Array, into: Uint8Array, at: number): number => {
+const writeFrame = (opcode: number, payload: Uint8Array, into: Uint8Array, at: number): number => {
   const length = payload.length;
   const header = headerBytes(length);
   into[at] = 0x80 | opcode;
