@@ -96,7 +96,8 @@ export const createEdge = (options: {
       request.sentTo = owner;
       requests.push({ ref, ...request.request });
     }
-    if (requests.length > 0 && !bus.send(owner, { type: 'submission', partition, requests })) for (const { ref } of requests) settle(ref, OVERLOADED);
+    if (requests.length > 0 && !bus.send(owner, { type: 'submission', partition, requests }))
+      for (const { ref } of requests) settle(ref, OVERLOADED);
   };
 
   const flush = (): void => {
@@ -128,7 +129,13 @@ export const createEdge = (options: {
     if (waiting.size >= MAX_WAITING) return reply(OVERLOADED);
     const partition = partitionOf(entity, partitions);
     const ref = ++lastRef;
-    waiting.set(ref, { partition, request, reply, deadline: clock.monotonic() + REQUEST_TIMEOUT_MS, sentTo: undefined });
+    waiting.set(ref, {
+      partition,
+      request,
+      reply,
+      deadline: clock.monotonic() + REQUEST_TIMEOUT_MS,
+      sentTo: undefined,
+    });
     enqueue(partition, ref);
   };
 
@@ -198,7 +205,8 @@ export const createEdge = (options: {
 
   return {
     submit: (envelope, reply) => add(envelope.entity, { envelope }, reply),
-    ask: (soft, reply) => add(soft.kind === 'route' ? userKey(soft.user) : conversationKey(soft.conversation), { soft }, reply),
+    ask: (soft, reply) =>
+      add(soft.kind === 'route' ? userKey(soft.user) : conversationKey(soft.conversation), { soft }, reply),
     get waiting() {
       return waiting.size;
     },

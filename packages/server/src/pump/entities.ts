@@ -10,7 +10,16 @@ import type { Parcel } from '../core/decision.ts';
 import type { NameState } from '../core/names.ts';
 import { decodeOutbox } from '../core/outbox.ts';
 import type { Outbox } from '../core/outbox.ts';
-import { KEYS, conversationKey, decodeJson, formerKey, inConversationKey, nameKey, outboxKey, userKey } from '../core/rows.ts';
+import {
+  KEYS,
+  conversationKey,
+  decodeJson,
+  formerKey,
+  inConversationKey,
+  nameKey,
+  outboxKey,
+  userKey,
+} from '../core/rows.ts';
 import type { Account, FormerMember, Holder, InConversation, Positions, Roster } from '../core/rows.ts';
 import { userNeeds } from '../core/users.ts';
 import type { UserParcel, UserState } from '../core/users.ts';
@@ -44,7 +53,8 @@ export interface Entities {
 }
 
 /** Which of an entity's commands these are, told by the kind of entity. */
-export const isConversation = (entity: string, _command: Command): _command is ConversationCommand => entity.startsWith('c/');
+export const isConversation = (entity: string, _command: Command): _command is ConversationCommand =>
+  entity.startsWith('c/');
 export const isUser = (entity: string, _command: Command): _command is UserCommand => entity.startsWith('u/');
 export const isName = (entity: string, _command: Command): _command is NameCommand => entity.startsWith('n/');
 
@@ -81,7 +91,10 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
   const loadConversation = async (entity: Entity): Promise<void> => {
     const [{ head }, rows] = await Promise.all([
       readLogHead(store, entity.key),
-      store.getMany([{ partition: entity.key, key: KEYS.roster }, { partition: entity.key, key: KEYS.positions }]),
+      store.getMany([
+        { partition: entity.key, key: KEYS.roster },
+        { partition: entity.key, key: KEYS.positions },
+      ]),
     ]);
     const [roster, positions] = rows;
     entity.conversation ??= {
@@ -98,7 +111,10 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
     if (entity.conversation === undefined) await loadConversation(entity);
     const state = entity.conversation;
     if (state === undefined || state.former[user] !== undefined) return;
-    entity.conversation = { ...state, former: { ...state.former, [user]: value === undefined ? [] : decodeJson<readonly FormerMember[]>(value) } };
+    entity.conversation = {
+      ...state,
+      former: { ...state.former, [user]: value === undefined ? [] : decodeJson<readonly FormerMember[]>(value) },
+    };
   };
 
   const conversation = (entity: Entity): Loading =>
@@ -109,7 +125,8 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
     entity.user ??= { user: entity.key.slice(2), head, log, account: 'unloaded', conversations: {} };
   };
 
-  const user = (entity: Entity): Loading => (entity.user === undefined ? once(entity.key, () => loadUser(entity)) : undefined);
+  const user = (entity: Entity): Loading =>
+    entity.user === undefined ? once(entity.key, () => loadUser(entity)) : undefined;
 
   const account = (entity: Entity): Loading =>
     entity.user !== undefined && entity.user.account !== 'unloaded'
@@ -136,7 +153,10 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
       ? undefined
       : once(entity.key, async () => {
           const value = await store.get(entity.key, KEYS.holder);
-          entity.name ??= { handle: entity.key.slice(2), holder: value === undefined ? undefined : decodeJson<Holder>(value) };
+          entity.name ??= {
+            handle: entity.key.slice(2),
+            holder: value === undefined ? undefined : decodeJson<Holder>(value),
+          };
         });
 
   const outbox = (entity: Entity, envelope: Envelope): Loading => {
@@ -152,12 +172,18 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
   const userParts = (entity: Entity, subject: UserCommand | UserParcel): Loading => {
     const needs = userNeeds(subject);
     if (!needs.account && needs.conversation === undefined) return user(entity);
-    return all([user(entity), needs.account ? account(entity) : undefined, needs.conversation === undefined ? undefined : inConversation(entity, needs.conversation)]);
+    return all([
+      user(entity),
+      needs.account ? account(entity) : undefined,
+      needs.conversation === undefined ? undefined : inConversation(entity, needs.conversation),
+    ]);
   };
 
   const former = (entity: Entity, envelope: Envelope): Loading => {
     const missing = formerNeeded(envelope).filter((id) => entity.conversation?.former[id] === undefined);
-    return missing.length === 0 ? undefined : all(missing.map((id) => once(`${entity.key} former ${id}`, () => loadFormer(entity, id))));
+    return missing.length === 0
+      ? undefined
+      : all(missing.map((id) => once(`${entity.key} former ${id}`, () => loadFormer(entity, id))));
   };
 
   return {
@@ -170,7 +196,9 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
       if (isConversation(envelope.entity, command)) {
         const state = conversation(entity);
         const left = command.kind === 'send' ? undefined : former(entity, envelope);
-        return remembered === undefined && state === undefined && left === undefined ? undefined : all([remembered, state, left]);
+        return remembered === undefined && state === undefined && left === undefined
+          ? undefined
+          : all([remembered, state, left]);
       }
       return all([remembered, isUser(envelope.entity, command) ? userParts(entity, command) : name(entity)]);
     },

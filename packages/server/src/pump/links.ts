@@ -107,7 +107,8 @@ export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: str
           for (const edge of routes.byKey.get(delivery.user)?.keys() ?? []) push(edge, delivery);
           break;
         case 'positions':
-          for (const [edge, users] of watches.byKey.get(delivery.conversation) ?? []) push(edge, { ...delivery, to: [...users] });
+          for (const [edge, users] of watches.byKey.get(delivery.conversation) ?? [])
+            push(edge, { ...delivery, to: [...users] });
           break;
         default: {
           const never: never = delivery;
@@ -140,7 +141,8 @@ export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: str
     route: (edge, user, device, on) => routes.set(user, edge, device, on),
     watch: (edge, conversation, user, on) => watches.set(conversation, edge, user, on),
     unwatchAll: (conversation, user) => {
-      for (const edge of [...(watches.byKey.get(conversation)?.keys() ?? [])]) watches.set(conversation, edge, user, false);
+      for (const edge of [...(watches.byKey.get(conversation)?.keys() ?? [])])
+        watches.set(conversation, edge, user, false);
     },
     forget: (edge) => {
       links.delete(edge);

@@ -104,6 +104,8 @@ export interface Alive {
 }
 
 /** What an edge gets back for a request. `unknown`: it may have been executed. */
-export type Outcome = { readonly ok: true; readonly result: string } | { readonly ok: false; readonly failure: Failure };
+export type Outcome =
+  | { readonly ok: true; readonly result: string }
+  | { readonly ok: false; readonly failure: Failure };
 
 export type NodeMessage = Submission | Link | NotTaken | Parcels | Accepted | Alive;

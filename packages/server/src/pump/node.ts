@@ -7,8 +7,8 @@ import type { Store } from '../ports/store.ts';
 import { createEdge } from './edge.ts';
 import type { Edge } from './edge.ts';
 import type { Alive, NodeMessage } from './messages.ts';
-import { OWNER_LIMITS, newCounters } from './owner.ts';
-import type { OwnerLimits, PumpCounters, PumpPlant } from './owner.ts';
+import { OWNER_LIMITS, newCounters } from './settings.ts';
+import type { OwnerLimits, PumpCounters, PumpPlant } from './settings.ts';
 import { createRegistry } from './registry.ts';
 import { createWorker } from './worker.ts';
 
@@ -168,7 +168,8 @@ export const createNode = (options: NodeOptions): Node => {
     },
     ready: () => {
       if (draining || stopped) return false;
-      for (let partition = 0; partition < partitions; partition++) if (registry.ownerOf(partition) === undefined) return false;
+      for (let partition = 0; partition < partitions; partition++)
+        if (registry.ownerOf(partition) === undefined) return false;
       return true;
     },
     queued: () => worker.queued,

@@ -65,7 +65,10 @@ export const createOutgoing = (options: {
     queue.timer = undefined;
     if (stopped || queue.batches.length === 0) return;
     // What was sent once is repeated as it was: a longer request could overtake its own repeat.
-    const batches = queue.underWay > 0 && !sendAhead ? queue.batches.slice(0, queue.underWay) : request(sendAhead ? queue.batches.slice(-1) : queue.batches);
+    const batches =
+      queue.underWay > 0 && !sendAhead
+        ? queue.batches.slice(0, queue.underWay)
+        : request(sendAhead ? queue.batches.slice(-1) : queue.batches);
     queue.underWay = batches.length;
     const to = owner(destination);
     if (to !== undefined) bus.send(to, { type: 'parcels', source, destination, batches });

@@ -15,7 +15,8 @@ export interface Candidate {
 }
 
 /** The middle value (the lower of two), 0 of none. */
-export const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? 0;
+export const median = (values: readonly number[]): number =>
+  values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? 0;
 
 /** Whether a node's clock is near enough to the others' to claim; alone, it is. */
 export const clockFits = (candidate: Candidate, all: readonly Candidate[]): boolean => {

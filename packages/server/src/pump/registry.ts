@@ -144,7 +144,10 @@ export const createRegistry = (options: RegistryOptions): Registry => {
   const clockIsRight = (all: readonly Candidate[]): boolean => {
     const [me] = all;
     const fits = me !== undefined && clockFits(me, all);
-    if (!fits && !clockAlarm) options.alarm(`this machine's clock is more than ${MAX_CLOCK_ERROR_MS} ms from the other workers' clocks; it claims nothing until that is mended`);
+    if (!fits && !clockAlarm)
+      options.alarm(
+        `this machine's clock is more than ${MAX_CLOCK_ERROR_MS} ms from the other workers' clocks; it claims nothing until that is mended`,
+      );
     clockAlarm = !fits;
     return fits;
   };

@@ -114,7 +114,8 @@ const follow = <S>(turn: Turn, context: TurnContext, entity: string, decided: De
   if (decided.drops !== undefined) turn.drops.push(...decided.drops);
 };
 
-const notLoaded = (key: string): DuologError => new DuologError('internal', `${key} was not loaded before it was needed`);
+const notLoaded = (key: string): DuologError =>
+  new DuologError('internal', `${key} was not loaded before it was needed`);
 
 /** Lets the entity's handler decide and takes over what follows. */
 const execute = (turn: Turn, context: TurnContext, entity: Entity, envelope: Envelope): Decision<unknown> => {
@@ -174,7 +175,9 @@ const answeredBefore = (outbox: Outbox, n: number, hash: string): Outcome | unde
     case 'stale':
       return failure('stale', 'This n is older than the answers remembered; it was not executed now.');
     case 'gap':
-      return failure('gap', `The command before is missing; n = ${admission.expected} is expected.`, { expected: admission.expected });
+      return failure('gap', `The command before is missing; n = ${admission.expected} is expected.`, {
+        expected: admission.expected,
+      });
     default: {
       const never: never = admission;
       return never;
@@ -208,7 +211,12 @@ const answerOf = (decision: Decision<unknown>): Answer => {
 };
 
 /** Takes a parcel for one user whose needs are loaded. */
-const takeForUser = (turn: Turn, context: TurnContext, parcel: Extract<Parcel, { kind: 'message' | 'membership' | 'account' | 'handle' }>, id: UserId): void => {
+const takeForUser = (
+  turn: Turn,
+  context: TurnContext,
+  parcel: Extract<Parcel, { kind: 'message' | 'membership' | 'account' | 'handle' }>,
+  id: UserId,
+): void => {
   const entity = context.entities.get(userKey(id));
   const before = entity.user;
   if (before === undefined) throw notLoaded(entity.key);
@@ -262,7 +270,8 @@ export const markAccepted = (turn: Turn, partition: number, source: number, stam
 
 /** All rows of the turn. */
 export const rowsOf = (turn: Turn): readonly RowChange[] => {
-  for (const { entity, key } of turn.outboxes.values()) turn.rows.push({ partition: entity.key, key, value: encodeOutbox(entity.outboxes.get(key) ?? []) });
+  for (const { entity, key } of turn.outboxes.values())
+    turn.rows.push({ partition: entity.key, key, value: encodeOutbox(entity.outboxes.get(key) ?? []) });
   for (const row of turn.ownRows.values()) turn.rows.push(row);
   return turn.rows;
 };

@@ -9,7 +9,8 @@ import type { Store } from '../ports/store.ts';
 import type { Directory } from './directory.ts';
 import type { Accepted, NodeMessage, Parcels, Submission } from './messages.ts';
 import { createOwner } from './owner.ts';
-import type { Owner, OwnerLimits, PumpCounters, PumpPlant } from './owner.ts';
+import type { Owner } from './owner.ts';
+import type { OwnerLimits, PumpCounters, PumpPlant } from './settings.ts';
 
 export interface Worker {
   /** Takes a partition over. Undefined: another worker was faster. Rejects when the ledger cannot. */
@@ -43,9 +44,22 @@ export interface WorkerOptions {
 }
 
 /** Reads which stamps of which sources this partition has accepted (COM5). One row per source partition. */
-const readAccepted = async (store: Store, partition: number, partitions: number): Promise<ReadonlyMap<number, number>> => {
-  const rows = await store.range(partitionKey(partition), { after: ACCEPTED_ROWS, before: `${ACCEPTED_ROWS}~`, limit: partitions });
-  return new Map(rows.map(({ key, value }) => [Number(key.slice(ACCEPTED_ROWS.length)), decodeJson<{ readonly stamp: number }>(value).stamp]));
+const readAccepted = async (
+  store: Store,
+  partition: number,
+  partitions: number,
+): Promise<ReadonlyMap<number, number>> => {
+  const rows = await store.range(partitionKey(partition), {
+    after: ACCEPTED_ROWS,
+    before: `${ACCEPTED_ROWS}~`,
+    limit: partitions,
+  });
+  return new Map(
+    rows.map(({ key, value }) => [
+      Number(key.slice(ACCEPTED_ROWS.length)),
+      decodeJson<{ readonly stamp: number }>(value).stamp,
+    ]),
+  );
 };
 
 export const createWorker = (options: WorkerOptions): Worker => {
@@ -61,7 +75,11 @@ export const createWorker = (options: WorkerOptions): Worker => {
   const claim = async (partition: number): Promise<Claim<Parcel> | undefined> => {
     const taken = await ledger.claim(partition);
     if (taken === undefined) return undefined;
-    const accepted = await readAccepted(patient(store, options.clock, () => stopped), partition, options.partitions);
+    const accepted = await readAccepted(
+      patient(store, options.clock, () => stopped),
+      partition,
+      options.partitions,
+    );
     if (stopped) return undefined;
     owners.get(partition)?.stop();
     const owner: Owner = createOwner({

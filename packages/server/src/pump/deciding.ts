@@ -1,0 +1,180 @@
+/** One turn of an owner up to its commit: loads what deciding takes, decides, and notes what is owed once it is stored. */
+import type { Parcel } from '../core/decision.ts';
+import type { NodeId } from '../ports/bus.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Batch, Claim, Ledger, PartitionParcels } from '../ports/ledger.ts';
+import type { Entities } from './entities.ts';
+import type { Failure, Outcome, SoftRequest } from './messages.ts';
+import type { Item } from './queue.ts';
+import type { PumpCounters, PumpPlant } from './settings.ts';
+import { decideCommand, markAccepted, newTurn, recipientsOf, rowsOf, takeParcel } from './turn.ts';
+import type { Turn, TurnContext } from './turn.ts';
+
+/** What a turn owes its edges and sources once it is stored. */
+export interface Debts {
+  readonly turn: Turn;
+  readonly answers: { readonly edge: NodeId; readonly ref: number; readonly outcome: Outcome }[];
+  readonly soft: { readonly edge: NodeId; readonly ref: number; readonly request: SoftRequest; outcome: Outcome }[];
+  readonly acceptances: { readonly from: NodeId; readonly source: number; readonly stamp: number }[];
+}
+
+export interface Deciding {
+  /** Loads what these items take; undefined: all of it is there. */
+  load(items: readonly Item[]): Promise<unknown> | undefined;
+  /** Decides about the loaded items until the turn is full. `rest` had no room. */
+  decide(items: readonly Item[]): Promise<{ readonly debts: Debts; readonly rest: readonly Item[] }>;
+  /** The batch of a turn; once. */
+  batchOf(turn: Turn): Batch<Parcel>;
+}
+
+const refusal = (code: Failure['code'], detail: string, retryAfterMs: number): Outcome => ({
+  ok: false,
+  failure: { code, detail, facts: { retryAfterMs } },
+});
+const OVERLOADED = refusal('overloaded', 'The server has more work than it may queue.', 1_000);
+const STORAGE_FULL = refusal('storageFull', 'The disk of the server is full: nothing new is stored.', 30_000);
+
+export const createDeciding = (options: {
+  readonly claim: Claim<Parcel>;
+  /** Last stamps accepted from each source when the partition was claimed. */
+  readonly accepted: ReadonlyMap<number, number>;
+  readonly entities: Entities;
+  readonly ledger: Ledger<Parcel>;
+  readonly clock: Clock;
+  readonly partitions: number;
+  readonly counters: PumpCounters;
+  readonly plants: ReadonlySet<PumpPlant>;
+}): Deciding => {
+  const { claim, entities, ledger, clock, partitions, counters } = options;
+  const { partition } = claim;
+  const decidedStamps = new Map(options.accepted);
+  let lastStamp = claim.stamp;
+
+  const nextStamp = (): number => {
+    lastStamp = Math.max(lastStamp + 1, Math.floor(clock.now() * 1_000));
+    return lastStamp;
+  };
+
+  const loadParcels = (parcels: readonly Parcel[]): Promise<unknown> | undefined => {
+    let loads: Promise<unknown>[] | undefined;
+    for (const parcel of parcels) {
+      for (const user of recipientsOf(parcel)) {
+        const loading = entities.forParcel(parcel, user);
+        if (loading !== undefined) (loads ??= []).push(loading);
+      }
+    }
+    return loads === undefined ? undefined : Promise.all(loads);
+  };
+
+  const loadFor = (item: Item): Promise<unknown> | undefined => {
+    if (item.kind === 'parcels') return loadParcels(item.parcels);
+    const { request } = item;
+    if ('envelope' in request) return entities.forCommand(request.envelope);
+    return request.soft.kind === 'route'
+      ? entities.forRoute(request.soft.user)
+      : entities.forWatch(request.soft.conversation);
+  };
+
+  const decideSoft = (request: SoftRequest): Outcome => {
+    if (request.kind === 'watch') {
+      const roster = entities.get(`c/${request.conversation}`).conversation?.roster;
+      const member = roster?.members.some(({ user }) => user === request.user) ?? false;
+      return !request.on || member
+        ? { ok: true, result: '{}' }
+        : {
+            ok: false,
+            failure: { code: 'notFound', detail: 'There is no such conversation, or you are not a member of it.' },
+          };
+    }
+    const user = entities.get(`u/${request.user}`).user;
+    const account = user?.account;
+    const known =
+      account !== undefined &&
+      account !== 'unloaded' &&
+      account.devices.some(({ device }) => device === request.device);
+    if (request.on && !known)
+      return { ok: false, failure: { code: 'unauthenticated', detail: 'This device is not signed in any more.' } };
+    return { ok: true, result: JSON.stringify({ head: user?.head ?? 0 }) };
+  };
+
+  const decideParcels = (debts: Debts, context: TurnContext, item: Extract<Item, { kind: 'parcels' }>): void => {
+    const { from, source, stamp, parcels } = item;
+    debts.acceptances.push({ from, source, stamp });
+    if (stamp <= (decidedStamps.get(source) ?? 0)) return;
+    decidedStamps.set(source, stamp);
+    markAccepted(debts.turn, partition, source, stamp);
+    for (const parcel of parcels) takeParcel(debts.turn, context, parcel);
+  };
+
+  const decideRequest = (
+    debts: Debts,
+    context: TurnContext,
+    { edge, request }: Extract<Item, { kind: 'request' }>,
+  ): void => {
+    if ('soft' in request) {
+      debts.soft.push({ edge, ref: request.ref, request: request.soft, outcome: OVERLOADED });
+      return;
+    }
+    const readiness = ledger.readiness(partition);
+    if (readiness !== 'ready') {
+      counters.overloaded += 1;
+      debts.answers.push({ edge, ref: request.ref, outcome: readiness === 'overloaded' ? OVERLOADED : STORAGE_FULL });
+      return;
+    }
+    counters.commands += 1;
+    const outcome = decideCommand(debts.turn, context, request.envelope);
+    if (!outcome.ok) counters.refused += 1;
+    debts.answers.push({ edge, ref: request.ref, outcome });
+  };
+
+  /** Parcels to this very partition are part of the batch; they may make others. */
+  const takeOwnParcels = async (turn: Turn, context: TurnContext): Promise<void> => {
+    for (let own = turn.parcels.get(partition); own !== undefined; own = turn.parcels.get(partition)) {
+      turn.parcels.delete(partition);
+      const loading = loadParcels(own);
+      if (loading !== undefined) await loading;
+      for (const parcel of own) takeParcel(turn, context, parcel);
+    }
+  };
+
+  return {
+    load: (items) => {
+      let loads: Promise<unknown>[] | undefined;
+      for (const item of items) {
+        const loading = loadFor(item);
+        if (loading !== undefined) (loads ??= []).push(loading);
+      }
+      return loads === undefined ? undefined : Promise.all(loads);
+    },
+    decide: async (items) => {
+      const turn = newTurn(nextStamp());
+      const debts: Debts = { turn, answers: [], soft: [], acceptances: [] };
+      const context: TurnContext = { entities, partition, partitions, now: Math.floor(clock.now()) };
+      let decided = 0;
+      for (const item of items) {
+        if (turn.bytes > ledger.maxBatchBytes / 2) break;
+        if (item.kind === 'parcels') decideParcels(debts, context, item);
+        else decideRequest(debts, context, item);
+        decided += 1;
+      }
+      await takeOwnParcels(turn, context);
+      // Soft requests come last: their answers are about what the whole turn leaves.
+      for (const soft of debts.soft) soft.outcome = decideSoft(soft.request);
+      return { debts, rest: decided < items.length ? items.slice(decided) : [] };
+    },
+    batchOf: (turn) => {
+      if (options.plants.has('drop-outbox-rows')) turn.outboxes.clear();
+      const parcels: PartitionParcels<Parcel>[] = [];
+      for (const [destination, items] of turn.parcels) parcels.push({ destination, parcels: items });
+      return {
+        partition,
+        claim: claim.id,
+        stamp: turn.stamp,
+        rows: rowsOf(turn),
+        drops: turn.drops,
+        parcels,
+        grown: Object.fromEntries(turn.grown),
+      };
+    },
+  };
+};
