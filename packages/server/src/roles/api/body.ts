@@ -1,0 +1,40 @@
+/** Request bodies, read no further than they may be long. */
+import { DuologError, LIMITS } from '@duolog/protocol';
+
+const tooLarge = (): DuologError =>
+  new DuologError('tooLarge', `The body has more than ${LIMITS.maxFrameBytes} bytes.`, {
+    limit: 'maxFrameBytes',
+    max: LIMITS.maxFrameBytes,
+  });
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+const collect = async (body: ReadableStream<Uint8Array>): Promise<Uint8Array> => {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of body) {
+    length += chunk.byteLength;
+    if (length > LIMITS.maxFrameBytes) throw tooLarge();
+    chunks.push(chunk);
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return whole;
+};
+
+/** The JSON value of a body; an empty one is `{}`. Rejects with `tooLarge` or `invalid`. */
+export const readJson = async (request: Request): Promise<unknown> => {
+  if (Number(request.headers.get('content-length') ?? 0) > LIMITS.maxFrameBytes) throw tooLarge();
+  if (request.body === null) return {};
+  const bytes = await collect(request.body);
+  if (bytes.byteLength === 0) return {};
+  try {
+    return JSON.parse(utf8.decode(bytes));
+  } catch (cause) {
+    throw new DuologError('invalid', 'The body is not JSON in UTF-8.', { field: 'params', cause });
+  }
+};

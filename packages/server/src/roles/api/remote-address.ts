@@ -1,0 +1,50 @@
+/** Who is at the other end, as far as it can be believed. */
+
+export interface Peer {
+  /** Address of the client. */
+  readonly address: string;
+  /** Whether the client speaks TLS, to us or to a proxy in front. */
+  readonly secure: boolean;
+}
+
+/** IPv4 addresses that come over an IPv6 socket are IPv4 addresses. */
+const plain = (address: string): string =>
+  address
+    .trim()
+    .toLowerCase()
+    .replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/, '');
+
+/**
+ * The client behind trusted proxies: each appended the address it saw to X-Forwarded-For, so the last one that is no
+ * trusted proxy is the client; what stands before it anybody can write.
+ */
+export const peerOf = (headers: Headers, socketAddress: string, proxies: readonly string[]): Peer => {
+  const direct = plain(socketAddress);
+  if (!proxies.includes(direct)) return { address: direct, secure: false };
+  const hops = (headers.get('x-forwarded-for') ?? '')
+    .split(',')
+    .map(plain)
+    .filter((hop) => hop !== '');
+  const client = hops.findLast((hop) => !proxies.includes(hop)) ?? hops[0] ?? direct;
+  return { address: client, secure: headers.get('x-forwarded-proto') === 'https' };
+};
+
+/** What shares a rate limit: an IPv4 address, or the /64 network that one IPv6 customer has at the least. */
+export const rateKeyOf = (address: string): string => {
+  if (!address.includes(':')) return address;
+  const [head = '', tail] = address.split('::');
+  const front = head === '' ? [] : head.split(':');
+  const back = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - front.length - back.length);
+  const groups = [...front, ...Array.from({ length: zeros }, () => '0'), ...back];
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':')}::/64`;
+};
+
+/** The address the client came to, as an http URL without a path; `url` if that is set. */
+export const addressOf = (request: Request, peer: Peer, url: string | undefined): string => {
+  if (url !== undefined) return url.replace(/\/+$/, '').replace(/^ws/, 'http');
+  return `${peer.secure ? 'https' : 'http'}://${request.headers.get('host') ?? new URL(request.url).host}`;
+};
