@@ -45,8 +45,9 @@ export interface Claim<P extends ParcelData = ParcelData> {
 }
 
 /**
- * `stored`: durable, and its rows readable by everybody. `fenced`: another owner has claimed since; nothing of this batch
- * or of a later one is stored by this claim, and what was in flight stays unanswered (COM2).
+ * `stored`: durable, and its rows readable by everybody. `fenced`: another owner has claimed since; no later batch of this
+ * claim will be stored, and this one stays unanswered (COM2). It was not stored, except when the claimer's journal was
+ * trimmed before this owner could read that its last append had succeeded.
  */
 export type CommitOutcome = 'stored' | 'fenced';
 
