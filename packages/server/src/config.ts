@@ -41,7 +41,12 @@ const choice = <const V extends string>(described: Described, standard: V, ...va
   },
 });
 
-const list = <const V extends string>(described: Described, standard: string, form: string, read: (item: string) => V | undefined): Setting<readonly V[]> => ({
+const list = <const V extends string>(
+  described: Described,
+  standard: string,
+  form: string,
+  read: (item: string) => V | undefined,
+): Setting<readonly V[]> => ({
   ...described,
   default: standard,
   form,
@@ -52,11 +57,16 @@ const list = <const V extends string>(described: Described, standard: string, fo
   },
 });
 
-const optional = (described: Described & { readonly secret?: true }, form: string, accepts: (text: string) => boolean): Setting<string | undefined> => ({
+const optional = (
+  described: Described & { readonly secret?: true },
+  form: string,
+  accepts: (text: string) => boolean,
+): Setting<string | undefined> => ({
   ...described,
   default: '',
   form,
-  parse: (text) => (text === '' ? { ok: true, value: undefined } : accepts(text) ? { ok: true, value: text } : { ok: false }),
+  parse: (text) =>
+    text === '' ? { ok: true, value: undefined } : accepts(text) ? { ok: true, value: text } : { ok: false },
 });
 
 const text = (described: Described, standard: string, form: string, pattern: RegExp): Setting<string> => ({
@@ -78,14 +88,22 @@ const urlOf = (text: string): URL | undefined => (URL.canParse(text) ? new URL(t
 
 const isAddress = (text: string): boolean => {
   const url = urlOf(text);
-  return url !== undefined && /^(?:https?|wss?):$/.test(url.protocol) && url.search === '' && url.hash === '' && url.username === '';
+  return (
+    url !== undefined &&
+    /^(?:https?|wss?):$/.test(url.protocol) &&
+    url.search === '' &&
+    url.hash === '' &&
+    url.username === ''
+  );
 };
 
 const originOf = (text: string): string | undefined => {
   if (text === '*' || text === 'null') return text;
   const url = urlOf(text);
   // An origin has no path; the one slash that URL adds is none.
-  return url !== undefined && url.pathname === '/' && !text.endsWith('/') && url.search === '' ? text.toLowerCase() : undefined;
+  return url !== undefined && url.pathname === '/' && !text.endsWith('/') && url.search === ''
+    ? text.toLowerCase()
+    : undefined;
 };
 
 const ROLES = ['gateway', 'api', 'worker'] as const;
@@ -102,9 +120,15 @@ export const SETTINGS = {
     /^[A-Za-z0-9.:_-]{1,253}$/,
   ),
   port: integer({ env: 'DUOLOG_PORT', doc: 'Port to listen on; 0 takes any free one.' }, 8080, '', 0, 65_535),
-  data: path({ env: 'DUOLOG_DATA', doc: 'Folder of the data; made at the first start, readable by its owner only.' }, './duolog-data'),
+  data: path(
+    { env: 'DUOLOG_DATA', doc: 'Folder of the data; made at the first start, readable by its owner only.' },
+    './duolog-data',
+  ),
   url: optional(
-    { env: 'DUOLOG_URL', doc: 'Address at which clients reach this server, such as wss://chat.example.org. Not set: the one they came to.' },
+    {
+      env: 'DUOLOG_URL',
+      doc: 'Address at which clients reach this server, such as wss://chat.example.org. Not set: the one they came to.',
+    },
     'an http, https, ws or wss address',
     isAddress,
   ),
@@ -118,13 +142,20 @@ export const SETTINGS = {
     originOf,
   ),
   proxies: list(
-    { env: 'DUOLOG_PROXIES', doc: 'Addresses of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. Without it all clients behind a proxy share its rate limits.' },
+    {
+      env: 'DUOLOG_PROXIES',
+      doc: 'Addresses of reverse proxies whose X-Forwarded-For and X-Forwarded-Proto are believed. Without it all clients behind a proxy share its rate limits.',
+    },
     '',
     'IP addresses separated by commas',
     (item) => (/^[0-9a-fA-F:.]+$/.test(item) ? item : undefined),
   ),
   secret: optional(
-    { env: 'DUOLOG_SECRET', doc: 'Secret that tokens are made with; another one signs everybody out. Not set: made at the first start and kept in the data folder.', secret: true },
+    {
+      env: 'DUOLOG_SECRET',
+      doc: 'Secret that tokens are made with; another one signs everybody out. Not set: made at the first start and kept in the data folder.',
+      secret: true,
+    },
     '32 to 256 characters',
     (text) => text.length >= 32 && text.length <= 256,
   ),
@@ -134,9 +165,32 @@ export const SETTINGS = {
     `some of ${ROLES.join(', ')}`,
     (item) => ROLES.find((role) => role === item),
   ),
-  engine: choice({ env: 'DUOLOG_ENGINE', doc: 'Where data is kept. `memory` forgets everything at the end: for tests and for trying out.' }, 'level', 'level', 'memory'),
-  heartbeatMs: integer({ env: 'DUOLOG_HEARTBEAT_MS', doc: 'How often a client sends a heartbeat; after three missed ones its connection is closed.' }, 5_000, 'milliseconds', 100, 600_000),
-  backgroundHeartbeatMs: integer({ env: 'DUOLOG_BACKGROUND_HEARTBEAT_MS', doc: 'The same for clients in the background.' }, 25_000, 'milliseconds', 100, 600_000),
+  engine: choice(
+    {
+      env: 'DUOLOG_ENGINE',
+      doc: 'Where data is kept. `memory` forgets everything at the end: for tests and for trying out.',
+    },
+    'level',
+    'level',
+    'memory',
+  ),
+  heartbeatMs: integer(
+    {
+      env: 'DUOLOG_HEARTBEAT_MS',
+      doc: 'How often a client sends a heartbeat; after three missed ones its connection is closed.',
+    },
+    5_000,
+    'milliseconds',
+    100,
+    600_000,
+  ),
+  backgroundHeartbeatMs: integer(
+    { env: 'DUOLOG_BACKGROUND_HEARTBEAT_MS', doc: 'The same for clients in the background.' },
+    25_000,
+    'milliseconds',
+    100,
+    600_000,
+  ),
   messagesPerSecond: integer(
     { env: 'DUOLOG_MESSAGES_PER_SECOND', doc: 'Messages that one user may send into one conversation.' },
     LIMITS.messagesPerSecond,
@@ -144,8 +198,20 @@ export const SETTINGS = {
     1,
     1_000_000,
   ),
-  signUpsPerHour: integer({ env: 'DUOLOG_SIGN_UPS_PER_HOUR', doc: 'Sign-ups from one address.' }, 60, 'per hour', 0, 1_000_000_000),
-  logInsPerMinute: integer({ env: 'DUOLOG_LOG_INS_PER_MINUTE', doc: 'Log-ins from one address.' }, 60, 'per minute', 1, 1_000_000_000),
+  signUpsPerHour: integer(
+    { env: 'DUOLOG_SIGN_UPS_PER_HOUR', doc: 'Sign-ups from one address.' },
+    60,
+    'per hour',
+    0,
+    1_000_000_000,
+  ),
+  logInsPerMinute: integer(
+    { env: 'DUOLOG_LOG_INS_PER_MINUTE', doc: 'Log-ins from one address.' },
+    60,
+    'per minute',
+    1,
+    1_000_000_000,
+  ),
   logInsPerHandlePerMinute: integer(
     { env: 'DUOLOG_LOG_INS_PER_HANDLE_PER_MINUTE', doc: 'Log-ins to one handle, whether it exists or not.' },
     10,
@@ -153,12 +219,53 @@ export const SETTINGS = {
     1,
     1_000_000_000,
   ),
-  maxConnections: integer({ env: 'DUOLOG_MAX_CONNECTIONS', doc: 'Connections held at once; more are refused.' }, 100_000, '', 1, 10_000_000),
-  hashesAtOnce: integer({ env: 'DUOLOG_HASHES_AT_ONCE', doc: 'Passwords hashed at once; each takes 19 MiB of memory and some 20 ms of a core.' }, 2, '', 1, 256),
-  reserveMiB: integer({ env: 'DUOLOG_RESERVE_MIB', doc: 'Free space of the disk below which nothing new is stored; reading goes on.' }, 1_024, 'MiB', 128, 1_048_576),
-  drainMs: integer({ env: 'DUOLOG_DRAIN_MS', doc: 'How long a stop may take; then the process ends all the same.' }, 10_000, 'milliseconds', 0, 600_000),
-  log: choice({ env: 'DUOLOG_LOG', doc: 'Least important log lines written.' }, 'info', 'debug', 'info', 'warn', 'error', 'off'),
-  logFormat: choice({ env: 'DUOLOG_LOG_FORMAT', doc: '`auto`: text on a terminal, else one JSON object a line.' }, 'auto', 'auto', 'text', 'json'),
+  maxConnections: integer(
+    { env: 'DUOLOG_MAX_CONNECTIONS', doc: 'Connections held at once; more are refused.' },
+    100_000,
+    '',
+    1,
+    10_000_000,
+  ),
+  hashesAtOnce: integer(
+    {
+      env: 'DUOLOG_HASHES_AT_ONCE',
+      doc: 'Passwords hashed at once; each takes 19 MiB of memory and some 20 ms of a core.',
+    },
+    2,
+    '',
+    1,
+    256,
+  ),
+  reserveMiB: integer(
+    { env: 'DUOLOG_RESERVE_MIB', doc: 'Free space of the disk below which nothing new is stored; reading goes on.' },
+    1_024,
+    'MiB',
+    128,
+    1_048_576,
+  ),
+  drainMs: integer(
+    { env: 'DUOLOG_DRAIN_MS', doc: 'How long a stop may take; then the process ends all the same.' },
+    10_000,
+    'milliseconds',
+    0,
+    600_000,
+  ),
+  log: choice(
+    { env: 'DUOLOG_LOG', doc: 'Least important log lines written.' },
+    'info',
+    'debug',
+    'info',
+    'warn',
+    'error',
+    'off',
+  ),
+  logFormat: choice(
+    { env: 'DUOLOG_LOG_FORMAT', doc: '`auto`: text on a terminal, else one JSON object a line.' },
+    'auto',
+    'auto',
+    'text',
+    'json',
+  ),
 } as const satisfies Record<string, Setting<unknown>>;
 
 export type SettingName = keyof typeof SETTINGS;
@@ -175,7 +282,9 @@ export interface Settled {
   /** The file that was read, if there was one. */
   readonly file: string | undefined;
 }
-export type ReadConfig = { readonly ok: true; readonly settled: Settled } | { readonly ok: false; readonly problems: readonly string[] };
+export type ReadConfig =
+  | { readonly ok: true; readonly settled: Settled }
+  | { readonly ok: false; readonly problems: readonly string[] };
 
 const FILE_VARIABLE = 'DUOLOG_CONFIG';
 const DEFAULT_FILE = 'duolog.conf';
@@ -205,7 +314,9 @@ const distance = (a: string, b: string): number => {
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)));
+      next.push(
+        Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)),
+      );
     }
     row = next;
   }
@@ -220,18 +331,27 @@ const unknownNames = (values: Texts, where: string): readonly string[] =>
     .filter((name) => name !== FILE_VARIABLE && !name.startsWith(TEST_PREFIX) && !names().includes(name))
     .map((name) => {
       const [nearest] = names().toSorted((a, b) => distance(name, a) - distance(name, b));
-      const hint = nearest !== undefined && distance(name, nearest) <= 4 ? `; did you mean ${nearest}?` : '; `duolog config` lists all settings';
+      const hint =
+        nearest !== undefined && distance(name, nearest) <= 4
+          ? `; did you mean ${nearest}?`
+          : '; `duolog config` lists all settings';
       return `${name} (in ${where}) is no setting${hint}`;
     });
 
-const readFile = (environment: Texts): { readonly file: string | undefined; readonly values: Texts; readonly problems: readonly string[] } => {
+const readFile = (
+  environment: Texts,
+): { readonly file: string | undefined; readonly values: Texts; readonly problems: readonly string[] } => {
   const named = environment[FILE_VARIABLE];
   const file = resolve(named ?? DEFAULT_FILE);
   if (named === undefined && !existsSync(file)) return { file: undefined, values: {}, problems: [] };
   try {
     return { file, ...parseFile(readFileSync(file, 'utf8'), file) };
   } catch (cause) {
-    return { file, values: {}, problems: [`${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`] };
+    return {
+      file,
+      values: {},
+      problems: [`${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`],
+    };
   }
 };
 
@@ -248,14 +368,22 @@ export const readConfig = (environment: Texts = process.env, overrides: Texts = 
     const [text, source] = textOf(setting, overrides, environment, fromFile);
     const parsed = setting.parse(text);
     if (parsed.ok) config[name] = parsed.value;
-    else problems.push(`${setting.env}${setting.secret === true ? '' : `=${JSON.stringify(text)}`} (from ${source === 'file' ? file : `the ${source}`}) must be ${setting.form}`);
+    else
+      problems.push(
+        `${setting.env}${setting.secret === true ? '' : `=${JSON.stringify(text)}`} (from ${source === 'file' ? file : `the ${source}`}) must be ${setting.form}`,
+      );
     sources[name] = source;
   }
   if (problems.length > 0) return { ok: false, problems };
   return { ok: true, settled: { config: config as Config, sources: sources as Settled['sources'], file } };
 };
 
-const textOf = (setting: Setting<unknown>, overrides: Texts, environment: Texts, fromFile: Texts): readonly [string, Source] => {
+const textOf = (
+  setting: Setting<unknown>,
+  overrides: Texts,
+  environment: Texts,
+  fromFile: Texts,
+): readonly [string, Source] => {
   const override = overrides[setting.env];
   if (override !== undefined) return [override, 'command line'];
   // Compose files and shells pass on variables that are not set as empty ones.
@@ -265,11 +393,14 @@ const textOf = (setting: Setting<unknown>, overrides: Texts, environment: Texts,
   return inFile === '' ? [setting.default, 'default'] : [inFile, 'file'];
 };
 
-const printed = (value: Config[SettingName]): string => (typeof value === 'object' ? value.join(',') : String(value ?? ''));
+const printed = (value: Config[SettingName]): string =>
+  typeof value === 'object' ? value.join(',') : String(value ?? '');
 
 /** All settings as a file that says the same, with their documentation. Secrets are left out. */
 export const printConfig = ({ config, sources, file }: Settled): string => {
-  const lines = [`# Settings of duolog: from the environment, or from a file such as this one (DUOLOG_CONFIG, or ./${DEFAULT_FILE}).`];
+  const lines = [
+    `# Settings of duolog: from the environment, or from a file such as this one (DUOLOG_CONFIG, or ./${DEFAULT_FILE}).`,
+  ];
   if (file !== undefined) lines.push(`# File read: ${file}`);
   for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {
     const key = name as SettingName;
@@ -285,7 +416,8 @@ export const printConfig = ({ config, sources, file }: Settled): string => {
 /** The settings as a table for the documentation. */
 export const settingsTable = (): string => {
   const rows = Object.values<Setting<unknown>>(SETTINGS).map(
-    ({ env, doc, form, default: standard }) => `| \`${env}\` | ${standard === '' ? '' : `\`${standard}\``} | ${form.replaceAll('|', '\\|')} | ${doc} |`,
+    ({ env, doc, form, default: standard }) =>
+      `| \`${env}\` | ${standard === '' ? '' : `\`${standard}\``} | ${form.replaceAll('|', '\\|')} | ${doc} |`,
   );
   return ['| setting | default | value | what it is |', '| --- | --- | --- | --- |', ...rows, ''].join('\n');
 };

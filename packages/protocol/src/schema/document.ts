@@ -12,12 +12,17 @@ export const heading = (level: 1 | 2 | 3, text: string, anchor?: string): Block 
 export const paragraph = (text: string): Block => ({ kind: 'paragraph', text });
 export const code = (text: string): Block => ({ kind: 'code', text });
 export const list = (...items: readonly string[]): Block => ({ kind: 'list', items });
-export const table = (head: readonly string[], rows: readonly (readonly string[])[]): Block => ({ kind: 'table', head, rows });
+export const table = (head: readonly string[], rows: readonly (readonly string[])[]): Block => ({
+  kind: 'table',
+  head,
+  rows,
+});
 
 /** A link to a heading of the same document. */
 export const link = (text: string, anchor: string): string => `[${text}](#${anchor})`;
 
-const row = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
+const row = (cells: readonly string[]): string =>
+  `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
 
 const markdownOf = (block: Block): string => {
   switch (block.kind) {
@@ -40,7 +45,8 @@ const markdownOf = (block: Block): string => {
 
 export const toMarkdown = (blocks: readonly Block[]): string => `${blocks.map(markdownOf).join('\n\n')}\n`;
 
-const escapeHtml = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+const escapeHtml = (text: string): string =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 const inline = (text: string): string =>
   text
@@ -49,7 +55,8 @@ const inline = (text: string): string =>
     .join('')
     .replace(/\[((?:[^\][]|\[\])*)\]\(#([A-Za-z0-9.-]+)\)/g, '<a href="#$2">$1</a>');
 
-const htmlRow = (cells: readonly string[], tag: 'th' | 'td'): string => `<tr>${cells.map((cell) => `<${tag}>${inline(cell)}</${tag}>`).join('')}</tr>`;
+const htmlRow = (cells: readonly string[], tag: 'th' | 'td'): string =>
+  `<tr>${cells.map((cell) => `<${tag}>${inline(cell)}</${tag}>`).join('')}</tr>`;
 
 const htmlOf = (block: Block): string => {
   switch (block.kind) {

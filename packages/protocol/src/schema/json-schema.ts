@@ -13,8 +13,12 @@ export const NAMED: Readonly<Record<string, Field>> = {
   Device: DEVICE,
   User: USER,
   Entry: ENTRY,
-  ...Object.fromEntries(Object.entries(ENTRIES).map(([kind, field]) => [`${kind[0]?.toUpperCase()}${kind.slice(1)}Entry`, field])),
-  ...Object.fromEntries(Object.entries(EVENTS).map(([type, field]) => [`${type[0]?.toUpperCase()}${type.slice(1)}Event`, field])),
+  ...Object.fromEntries(
+    Object.entries(ENTRIES).map(([kind, field]) => [`${kind[0]?.toUpperCase()}${kind.slice(1)}Entry`, field]),
+  ),
+  ...Object.fromEntries(
+    Object.entries(EVENTS).map(([type, field]) => [`${type[0]?.toUpperCase()}${type.slice(1)}Event`, field]),
+  ),
 };
 
 /** The name of a field's object, also of one that was made optional. */

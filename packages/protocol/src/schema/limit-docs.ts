@@ -3,7 +3,8 @@ import type { Limits } from '../limits.ts';
 /** What each limit means, for the reference. */
 export const LIMIT_DOCS: { readonly [K in keyof Limits]: string } = {
   maxTextLength: 'Unicode code points of one message’s text, at most',
-  previewLength: 'Code points of a text that travel with a message; of a longer one the rest is fetched with `message.get`',
+  previewLength:
+    'Code points of a text that travel with a message; of a longer one the rest is fetched with `message.get`',
   maxMembers: 'Members of a group, at most',
   maxDevices: 'Signed-in devices of one user, at most',
   maxFrameBytes: 'Bytes of one frame or HTTP body, at most',

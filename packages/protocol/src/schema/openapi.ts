@@ -16,8 +16,15 @@ const ERROR_SCHEMA: JsonSchema = {
       type: 'object',
       required: ['code', 'retry', 'detail'],
       properties: {
-        code: { type: 'string', description: 'See the table of errors; a client takes one it does not know as `internal`.' },
-        retry: { type: 'string', enum: ['now', 'later', 'never'], description: 'When the same request may be sent again.' },
+        code: {
+          type: 'string',
+          description: 'See the table of errors; a client takes one it does not know as `internal`.',
+        },
+        retry: {
+          type: 'string',
+          enum: ['now', 'later', 'never'],
+          description: 'When the same request may be sent again.',
+        },
         detail: { type: 'string', description: 'One English sentence for developers.' },
         field: { type: 'string', description: 'Path of the offending field.' },
         limit: { type: 'string', description: 'Name of the limit that was crossed; its value is in `max`.' },
@@ -89,17 +96,28 @@ export const openapi = (version: string): object => {
     info: {
       title: 'duolog',
       version,
-      description: 'Every method over HTTP. Live entries, and the methods in `x-socket-methods`, go over WebSocket; see /reference.',
+      description:
+        'Every method over HTTP. Live entries, and the methods in `x-socket-methods`, go over WebSocket; see /reference.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
     paths: Object.fromEntries(overHttp.map((name) => [`/v1/${name}`, { post: operationOf(name) }])),
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'Device token of session.logIn' } },
-      schemas: { Error: ERROR_SCHEMA, ...Object.fromEntries(Object.entries(NAMED).map(([name, field]) => [name, inlineSchemaOf(field)])) },
+      schemas: {
+        Error: ERROR_SCHEMA,
+        ...Object.fromEntries(Object.entries(NAMED).map(([name, field]) => [name, inlineSchemaOf(field)])),
+      },
     },
     'x-socket-methods': Object.fromEntries(
-      overSocket.map((name) => [name, { summary: METHODS[name].doc, params: objectSchema(METHODS[name].params), result: objectSchema(METHODS[name].result) }]),
+      overSocket.map((name) => [
+        name,
+        {
+          summary: METHODS[name].doc,
+          params: objectSchema(METHODS[name].params),
+          result: objectSchema(METHODS[name].result),
+        },
+      ]),
     ),
   };
 };

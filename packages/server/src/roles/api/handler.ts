@@ -24,8 +24,7 @@ export interface Api {
   allowsOrigin(request: Request): boolean;
 }
 
-const FOREIGN_ORIGIN =
-  'Pages of this origin may not use this server; its setting DUOLOG_ORIGINS names those that may.';
+const FOREIGN_ORIGIN = 'Pages of this origin may not use this server; its setting DUOLOG_ORIGINS names those that may.';
 
 export const createApi = (options: ApiOptions): Api => {
   const { log } = options;

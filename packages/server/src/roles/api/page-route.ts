@@ -26,10 +26,7 @@ const pagesOf = ({ version, url, metricsText, unready }: PageOptions): Readonly<
     '/health': () => jsonResponse(JSON.stringify({ status: 'serving', version })),
     '/ready': () => {
       const reasons = unready();
-      return jsonResponse(
-        JSON.stringify({ ready: reasons.length === 0, reasons }),
-        reasons.length === 0 ? 200 : 503,
-      );
+      return jsonResponse(JSON.stringify({ ready: reasons.length === 0, reasons }), reasons.length === 0 ? 200 : 503);
     },
     '/metrics': () => {
       const { text, contentType } = metricsText();
