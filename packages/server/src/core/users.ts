@@ -4,7 +4,18 @@ import type { ConversationId, UserId } from '@duolog/protocol';
 import type { UserCommand } from './commands.ts';
 import type { Decided, Decision, Delivery, Parcel, RowChange } from './decision.ts';
 import { refused, unchanged } from './decision.ts';
-import { BUCKET_SIZE, KEYS, bucketKey, bucketOf, encodeFields, encodeJson, encodePointer, inConversationKey, logRow, userKey } from './rows.ts';
+import {
+  BUCKET_SIZE,
+  KEYS,
+  bucketKey,
+  bucketOf,
+  encodeFields,
+  encodeJson,
+  encodePointer,
+  inConversationKey,
+  logRow,
+  userKey,
+} from './rows.ts';
 import type { Account, InConversation, LogState } from './rows.ts';
 
 /** Entries are kept this long at least (SYN3). */
@@ -26,7 +37,9 @@ export interface UserState {
 export type UserParcel = Extract<Parcel, { kind: 'message' | 'membership' | 'account' | 'handle' }>;
 
 /** Whether deciding about it takes the account, and which row of a conversation. */
-export const userNeeds = (subject: UserCommand | UserParcel): { readonly account: boolean; readonly conversation?: ConversationId } => {
+export const userNeeds = (
+  subject: UserCommand | UserParcel,
+): { readonly account: boolean; readonly conversation?: ConversationId } => {
   switch (subject.kind) {
     case 'message':
       return { account: false };
@@ -46,7 +59,11 @@ export const userNeeds = (subject: UserCommand | UserParcel): { readonly account
 };
 
 /** The log state once number `useq` is in use, and the buckets whose entries have all expired. */
-const grownLog = (state: UserState, useq: number, now: number): { log: LogState; rows: RowChange[]; drops: string[] } | undefined => {
+const grownLog = (
+  state: UserState,
+  useq: number,
+  now: number,
+): { log: LogState; rows: RowChange[]; drops: string[] } | undefined => {
   if (useq % BUCKET_SIZE !== 0) return undefined;
   const begun = [...(state.log.begun ?? []), [bucketOf(useq), now] as const];
   // A bucket has expired when the one after it was begun a life ago; the first bucket has no row of its own.
@@ -60,12 +77,22 @@ const grownLog = (state: UserState, useq: number, now: number): { log: LogState;
 };
 
 /** Appends one entry: its row, and its delivery to the user's devices. */
-const appendEntry = (state: UserState, value: string, fields: string, now: number, sent?: { readonly device: string; readonly fields: string }): Decided<UserState> => {
+const appendEntry = (
+  state: UserState,
+  value: string,
+  fields: string,
+  now: number,
+  sent?: { readonly device: string; readonly fields: string },
+): Decided<UserState> => {
   const useq = state.head + 1;
   const { partition, key } = logRow(userKey(state.user), useq);
-  const delivery: Delivery = sent === undefined ? { kind: 'entry', user: state.user, useq, fields } : { kind: 'entry', user: state.user, useq, fields, sent };
+  const delivery: Delivery =
+    sent === undefined
+      ? { kind: 'entry', user: state.user, useq, fields }
+      : { kind: 'entry', user: state.user, useq, fields, sent };
   const grown = grownLog(state, useq, now);
-  const rows: RowChange[] = grown === undefined ? [{ partition, key, value }] : [...grown.rows, { partition, key, value }];
+  const rows: RowChange[] =
+    grown === undefined ? [{ partition, key, value }] : [...grown.rows, { partition, key, value }];
   return {
     ok: true,
     state: { ...state, head: useq, log: grown?.log ?? state.log },
@@ -83,35 +110,88 @@ const appendFields = (state: UserState, entry: { readonly kind: string }, now: n
   return appendEntry(state, encodeFields(fields), fields, now);
 };
 
-const withAccount = (state: UserState, account: Account, entry: { readonly kind: string }, now: number): Decided<UserState> => {
+const withAccount = (
+  state: UserState,
+  account: Account,
+  entry: { readonly kind: string },
+  now: number,
+): Decided<UserState> => {
   const decided = appendFields({ ...state, account }, entry, now);
-  return { ...decided, rows: [...decided.rows, { partition: userKey(state.user), key: KEYS.account, value: encodeJson(account) }] };
+  return {
+    ...decided,
+    rows: [...decided.rows, { partition: userKey(state.user), key: KEYS.account, value: encodeJson(account) }],
+  };
 };
 
-const withConversation = (state: UserState, conversation: ConversationId, row: InConversation): { state: UserState; row: RowChange } => ({
+const withConversation = (
+  state: UserState,
+  conversation: ConversationId,
+  row: InConversation,
+): { state: UserState; row: RowChange } => ({
   state: { ...state, conversations: { ...state.conversations, [conversation]: row } },
   row: { partition: userKey(state.user), key: inConversationKey(conversation), value: encodeJson(row) },
 });
 
-const takeMembership = (state: UserState, parcel: Extract<Parcel, { kind: 'membership' }>, now: number): Decided<UserState> => {
+const takeMembership = (
+  state: UserState,
+  parcel: Extract<Parcel, { kind: 'membership' }>,
+  now: number,
+): Decided<UserState> => {
   const { conversation, joinSeq, visibleFrom, leaveSeq } = parcel;
   const readSeq = Math.max(state.conversations[conversation]?.readSeq ?? 0, joinSeq);
   const left = leaveSeq === undefined ? {} : { leaveSeq };
-  const changed = withConversation(state, conversation, { state: parcel.state, joinSeq, visibleFrom, readSeq, ...left });
+  const changed = withConversation(state, conversation, {
+    state: parcel.state,
+    joinSeq,
+    visibleFrom,
+    readSeq,
+    ...left,
+  });
   const name = parcel.name === undefined ? {} : { name: parcel.name };
-  const decided = appendFields(changed.state, { kind: 'membership', ...{ conversation, state: parcel.state, ...name, joinSeq, visibleFrom, ...left } }, now);
+  const decided = appendFields(
+    changed.state,
+    { kind: 'membership', ...{ conversation, state: parcel.state, ...name, joinSeq, visibleFrom, ...left } },
+    now,
+  );
   return { ...decided, rows: [...decided.rows, changed.row] };
 };
 
-const takeHandle = (state: UserState, { handle, claimedAt }: Extract<Parcel, { kind: 'handle' }>, now: number): Decided<UserState> => {
+const takeHandle = (
+  state: UserState,
+  { handle, claimedAt }: Extract<Parcel, { kind: 'handle' }>,
+  now: number,
+): Decided<UserState> => {
   const account = state.account;
   if (account === undefined || account === 'unloaded') return unchanged(state);
   const { user } = state;
-  const decided = withAccount(state, { ...account, handle, claimedAt }, { kind: 'profile', ...{ handle, name: account.name } }, now);
+  const decided = withAccount(
+    state,
+    { ...account, handle, claimedAt },
+    { kind: 'profile', ...{ handle, name: account.name } },
+    now,
+  );
   const confirmed: Parcel = { kind: 'confirmed', handle, user, claimedAt };
   // Claimed again by its holder: there is no other handle to give back.
   if (account.handle === handle) return { ...decided, parcels: [confirmed] };
-  return { ...decided, parcels: [confirmed, { kind: 'released', handle: account.handle, user, claimedAt: account.claimedAt }] };
+  return {
+    ...decided,
+    parcels: [confirmed, { kind: 'released', handle: account.handle, user, claimedAt: account.claimedAt }],
+  };
+};
+
+/** Makes the account. One that exists is kept: the sign-up was repeated, its devices and password are what they are. */
+const takeAccount = (
+  state: UserState,
+  parcel: Extract<Parcel, { kind: 'account' }>,
+  now: number,
+): Decided<UserState> => {
+  const { handle, claimedAt, name, passwordHash } = parcel;
+  if (state.account !== undefined) {
+    return takeHandle(state, { kind: 'handle', user: state.user, handle, claimedAt }, now);
+  }
+  const account: Account = { handle, claimedAt, name, createdAt: now, passwordHash, devices: [] };
+  const decided = withAccount(state, account, { kind: 'profile', ...{ handle, name } }, now);
+  return { ...decided, parcels: [{ kind: 'confirmed', handle, user: state.user, claimedAt }] };
 };
 
 /** Takes a parcel of a conversation or a name. */
@@ -121,17 +201,17 @@ export const takeUserParcel = (state: UserState, parcel: UserParcel, now: number
       const { conversation, seq, at, fields, origin } = parcel;
       const sent =
         origin?.user === state.user
-          ? { device: origin.device, fields: `"kind":"sent","conversation":"${conversation}","seq":${seq},"at":${at},"outbox":"${origin.outbox}","n":${origin.n}` }
+          ? {
+              device: origin.device,
+              fields: `"kind":"sent","conversation":"${conversation}","seq":${seq},"at":${at},"outbox":"${origin.outbox}","n":${origin.n}`,
+            }
           : undefined;
       return appendEntry(state, encodePointer(conversation, seq), fields, now, sent);
     }
     case 'membership':
       return takeMembership(state, parcel, now);
-    case 'account': {
-      const { handle, claimedAt, name, passwordHash } = parcel;
-      const decided = withAccount(state, { handle, claimedAt, name, createdAt: now, passwordHash, devices: [] }, { kind: 'profile', ...{ handle, name } }, now);
-      return { ...decided, parcels: [{ kind: 'confirmed', handle, user: state.user, claimedAt }] };
-    }
+    case 'account':
+      return takeAccount(state, parcel, now);
     case 'handle':
       return takeHandle(state, parcel, now);
     default: {
@@ -147,7 +227,12 @@ const read = (state: UserState, conversation: ConversationId, seq: number, now: 
   if (seq <= row.readSeq) return unchanged(state, { seq: row.readSeq });
   const changed = withConversation(state, conversation, { ...row, readSeq: seq });
   const decided = appendFields(changed.state, { kind: 'read', ...{ conversation, seq } }, now);
-  return { ...decided, result: { seq }, rows: [...decided.rows, changed.row], parcels: [{ kind: 'position', conversation, user: state.user, seq }] };
+  return {
+    ...decided,
+    result: { seq },
+    rows: [...decided.rows, changed.row],
+    parcels: [{ kind: 'position', conversation, user: state.user, seq }],
+  };
 };
 
 /** Decides about a command to one's own user. */
@@ -158,17 +243,31 @@ export const decideUser = (state: UserState, command: UserCommand, now: number):
   switch (command.kind) {
     case 'addDevice': {
       const { device, name } = command;
+      if (account.devices.some((known) => known.device === device)) return unchanged(state, { device });
       if (account.devices.length >= LIMITS.maxDevices) {
-        return refused('limitExceeded', `At most ${LIMITS.maxDevices} devices may be signed in; sign one out first.`, { limit: 'maxDevices', max: LIMITS.maxDevices });
+        return refused('limitExceeded', `At most ${LIMITS.maxDevices} devices may be signed in; sign one out first.`, {
+          limit: 'maxDevices',
+          max: LIMITS.maxDevices,
+        });
       }
-      const decided = withAccount(state, { ...account, devices: [...account.devices, { device, name, addedAt: now }] }, { kind: 'device', ...{ change: 'added', device, name } }, now);
+      const decided = withAccount(
+        state,
+        { ...account, devices: [...account.devices, { device, name, addedAt: now }] },
+        { kind: 'device', ...{ change: 'added', device, name } },
+        now,
+      );
       return { ...decided, result: { device } };
     }
     case 'revokeDevice': {
       const { device } = command;
       const devices = account.devices.filter((known) => known.device !== device);
       if (devices.length === account.devices.length) return refused('notFound', 'You have no such device.');
-      const decided = withAccount(state, { ...account, devices }, { kind: 'device', ...{ change: 'revoked', device } }, now);
+      const decided = withAccount(
+        state,
+        { ...account, devices },
+        { kind: 'device', ...{ change: 'revoked', device } },
+        now,
+      );
       return { ...decided, deliveries: [...decided.deliveries, { kind: 'revoked', user: state.user, device }] };
     }
     default: {
