@@ -4,6 +4,11 @@ import { ManualClock } from '../../packages/server/src/engines/clock-manual.ts';
 import { CALM, Faults, ROUGH, seededRandom, type Conduct } from '../../packages/server/src/engines/faults.ts';
 import { MemoryLedgerWorld, openMemoryLedger } from '../../packages/server/src/engines/ledger-memory.ts';
 import { MemoryRows, openMemoryStore } from '../../packages/server/src/engines/store-memory.ts';
+import { DirectBus, MemoryNetwork } from '../../packages/server/src/engines/bus-memory.ts';
+import { MemoryJournal, openMemoryJournal } from '../../packages/server/src/engines/journal-memory.ts';
+import { busContract } from './bus-contract.ts';
+import { clockContract } from './clock-contract.ts';
+import { journalContract } from './journal-contract.ts';
 import { ledgerContract, type LedgerSubject } from './ledger-contract.ts';
 import { storeContract, storeWriterContract, type StoreSubject } from './store-contract.ts';
 
@@ -81,5 +86,62 @@ for (let round = 0; round < 5; round++) {
     const { clock, conduct } = roughConduct();
     const store = openMemoryStore(new MemoryRows(), conduct);
     return { store, writer: store, run: (promise) => clock.run(promise), close: () => clock.advance(10_000) };
+  });
+}
+
+const passed = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
+clockContract('clock-system', () => ({ clock: systemClock, pass: passed }));
+clockContract('clock-manual', () => {
+  const clock = new ManualClock();
+  return { clock, pass: (ms) => clock.advance(ms) };
+});
+clockContract('clock-manual of a node whose clock is apart and too fast', () => {
+  const clock = new ManualClock();
+  return { clock: clock.view(-4_000, 0.2), pass: (ms) => clock.advance(ms / 1.2) };
+});
+
+busContract('bus-memory (direct)', async () => {
+  const bus = new DirectBus<unknown>();
+  return { open: (node) => bus.open(node), arrived: async () => undefined, direct: true, close: async () => undefined };
+});
+for (const [name, delayMs] of [
+  ['without delay', [0, 0]],
+  ['with delays', [0, 50]],
+] as const) {
+  busContract(`bus-memory (network ${name})`, async () => {
+    const clock = new ManualClock();
+    const network = new MemoryNetwork<unknown>({
+      world: clock,
+      faults: new Faults(seededRandom(5), { ...CALM, delayMs }),
+    });
+    return {
+      open: (node) => network.open(node, clock.view()),
+      arrived: () => clock.advance(1_000),
+      direct: false,
+      close: async () => undefined,
+    };
+  });
+}
+
+journalContract('journal-memory', async () => {
+  const journal = new MemoryJournal();
+  return {
+    journal: openMemoryJournal(journal),
+    other: openMemoryJournal(journal),
+    run: (promise) => promise,
+    close: async () => undefined,
+  };
+});
+for (let round = 0; round < 5; round++) {
+  journalContract(`journal-memory behaving badly (${round})`, async () => {
+    const clock = new ManualClock();
+    const faults = new Faults(seededRandom(++seed), ROUGH);
+    const journal = new MemoryJournal();
+    return {
+      journal: openMemoryJournal(journal, { clock: clock.view(), world: clock, faults }),
+      other: openMemoryJournal(journal, { clock: clock.view(), world: clock, faults }),
+      run: (promise) => clock.run(promise),
+      close: () => clock.advance(10_000),
+    };
   });
 }
