@@ -1,7 +1,7 @@
 /**
  * Where every row lives and what is in it, written once. Store partitions: `c/<conversation>`, `c/<conversation>/<bucket>`,
  * `u/<user>`, `u/<user>/<bucket>`, `n/<handle>`, `p/<partition>`, `i` (the installation), `t/<conversation>/<bucket>` (whole texts of long messages).
- * A value's first character is its format: `1` JSON, `2` a pointer to a message.
+ * A value's first character is its format: `1` JSON (in `t/…` the text itself), `2` a pointer to a message.
  */
 import type { ConversationId, ConversationKind, DeviceId, OutboxId, UserId } from '@duolog/protocol';
 
@@ -25,7 +25,10 @@ export const numberOf = (bucket: number, key: string): number => bucket * BUCKET
 export const bucketOf = (n: number): number => Math.floor(n / BUCKET_SIZE);
 export const bucketKey = (entity: string, bucket: number): string => `${entity}/${bucket}`;
 /** Where the whole text of a long message is kept. */
-export const longTextRow = (conversation: ConversationId, seq: number): { readonly partition: string; readonly key: string } => ({
+export const longTextRow = (
+  conversation: ConversationId,
+  seq: number,
+): { readonly partition: string; readonly key: string } => ({
   partition: `t/${conversation}/${bucketOf(seq)}`,
   key: placeInBucket(seq),
 });
@@ -134,7 +137,10 @@ export const decodeJson = <T>(value: string): T => {
 
 /** A message row holds the message as it travels; a page of history is these texts, joined. */
 export const encodeMessage = (bodyJson: string): string => `1${bodyJson}`;
-export const decodeMessage = (value: string): string => value.slice(1);
+export const decodeMessage = (value: string): string => {
+  if (value[0] !== '1') throw new Error(`message of unknown format ${JSON.stringify(value.slice(0, 1))}`);
+  return value.slice(1);
+};
 
 /** An entry row: a pointer to a message, or the entry’s fields as they travel. */
 export type EntryRow =

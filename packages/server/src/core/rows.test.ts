@@ -1,0 +1,94 @@
+import { expect, test } from 'bun:test';
+import { LIMITS, directId } from '@duolog/protocol';
+import fc from 'fast-check';
+import { alice, bob, group } from '../../testing/people.ts';
+import {
+  BUCKET_SIZE,
+  acceptedKey,
+  bucketOf,
+  conversationKey,
+  decodeEntry,
+  decodeJson,
+  decodeMessage,
+  encodeFields,
+  encodeJson,
+  encodeMessage,
+  encodePointer,
+  formerKey,
+  inConversationKey,
+  logRow,
+  longTextRow,
+  numberOf,
+  outboxKey,
+  placeInBucket,
+  userKey,
+} from './rows.ts';
+
+const anyNumber = fc.oneof(fc.integer({ min: 1, max: 100_000 }), fc.integer({ min: 1, max: 2 ** 43 }));
+
+test('a number’s row is found from the number, and the number from its row [COM3]', () => {
+  fc.assert(
+    fc.property(anyNumber, (n) => {
+      const { partition, key } = logRow('c/x', n);
+      expect(partition).toBe(`c/x/${bucketOf(n)}`);
+      expect(numberOf(bucketOf(n), key)).toBe(n);
+    }),
+  );
+});
+
+test('within a bucket the order of keys is the order of numbers, across all 4,096 [SYN1]', () => {
+  const keys = Array.from({ length: BUCKET_SIZE }, (_, i) => placeInBucket(i));
+  expect(keys.toSorted()).toEqual(keys);
+  expect(new Set(keys).size).toBe(4_096);
+  expect(logRow('u/x', BUCKET_SIZE - 1)).toEqual({ partition: 'u/x/0', key: 'fff' });
+  expect(logRow('u/x', BUCKET_SIZE)).toEqual({ partition: 'u/x/1', key: '000' });
+});
+
+test('an entry row is read as it was written: a pointer or fields [COM3]', () => {
+  fc.assert(
+    fc.property(anyNumber, fc.constantFrom(group, directId(alice, bob)), (seq, conversation) => {
+      expect(decodeEntry(encodePointer(conversation, seq))).toEqual({ kind: 'pointer', conversation, seq });
+    }),
+  );
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      const fields = `"kind":"x","value":${JSON.stringify(value)}`;
+      expect(decodeEntry(encodeFields(fields))).toEqual({ kind: 'fields', fields });
+    }),
+  );
+});
+
+test('a row of plain data is read as it was written [COM3]', () => {
+  fc.assert(
+    fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
+      expect(decodeJson<unknown>(encodeJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
+    }),
+  );
+  expect(decodeMessage(encodeMessage('{"seq":1}'))).toBe('{"seq":1}');
+});
+
+test.each([
+  () => decodeJson('0{}'),
+  () => decodeJson(''),
+  () => decodeEntry('9x'),
+  () => decodeEntry('2'),
+  () => decodeMessage('7{}'),
+])('a value of an unknown format is refused, not guessed: %# [COM3] [COM11]', (read) => {
+  expect(read).toThrow();
+});
+
+test('the longest ids make names a store takes: printable ASCII, at most 255 characters [LIM7]', () => {
+  const longest = 'x'.repeat(LIMITS.maxIdBytes);
+  const { partition, key } = longTextRow(longest, 2 ** 43);
+  const names = [
+    conversationKey(longest),
+    logRow(userKey(longest), 2 ** 43).partition,
+    partition,
+    key,
+    formerKey(longest),
+    inConversationKey(longest),
+    outboxKey(longest, longest),
+    acceptedKey(4_095),
+  ];
+  for (const name of names) expect(name).toMatch(/^[\x21-\x7e]{1,255}$/);
+});
