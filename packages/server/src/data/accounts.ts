@@ -14,6 +14,12 @@ export const readAccount = async (store: Store, user: UserId): Promise<OwnedAcco
   return value === undefined ? undefined : { user, ...decodeJson<Account>(value) };
 };
 
+/** Whether somebody holds the handle. */
+export const isHandleHeld = async (store: Store, handle: string): Promise<boolean> => {
+  const value = await store.get(nameKey(handle), KEYS.holder);
+  return value !== undefined && decodeJson<Holder>(value).user !== undefined;
+};
+
 /** The account that bears this handle. While a handle changes hands nobody may bear it for a moment. */
 export const readAccountByHandle = async (store: Store, handle: string): Promise<OwnedAccount | undefined> => {
   const value = await store.get(nameKey(handle), KEYS.holder);

@@ -20,16 +20,31 @@ export const notThere = (): DuologError =>
   new DuologError('notFound', 'There is no such conversation, or you are not a member of it.');
 
 /** The head, then what one may read: in this order (see {@link accessOf}). */
+const lookInto = async (
+  store: Store,
+  user: UserId,
+  conversation: ConversationId,
+): Promise<{ readonly head: number; readonly access: Access | undefined }> => {
+  const { head } = await readLogHead(store, conversationKey(conversation));
+  const [roster, former] = await store.getMany(accessRows(conversation, user));
+  return { head, access: accessOf(user, roster, former) };
+};
+
+/** The same for those who are or were members; rejects with `notFound` for others. */
 export const openConversation = async (
   store: Store,
   user: UserId,
   conversation: ConversationId,
 ): Promise<{ readonly head: number; readonly access: Access }> => {
-  const { head } = await readLogHead(store, conversationKey(conversation));
-  const [roster, former] = await store.getMany(accessRows(conversation, user));
-  const access = accessOf(user, roster, former);
+  const { head, access } = await lookInto(store, user, conversation);
   if (access === undefined) throw notThere();
   return { head, access };
+};
+
+/** The newest seq the user may read; 0 for who never was a member. */
+export const readLastReadable = async (store: Store, user: UserId, conversation: ConversationId): Promise<number> => {
+  const { head, access } = await lookInto(store, user, conversation);
+  return access === undefined ? 0 : lastReadable(access, head);
 };
 
 /** The parts of the spans that make the page, ascending, and whether there is more in its direction. */

@@ -6,10 +6,10 @@
 import type { ConversationId, DeviceId, UserId } from '@duolog/protocol';
 import { conversationKey, userKey } from '../core/rows.ts';
 import type { Store } from '../ports/store.ts';
-import { readAccount, readAccountByHandle, readAccounts } from './accounts.ts';
+import { isHandleHeld, readAccount, readAccountByHandle, readAccounts } from './accounts.ts';
 import type { OwnedAccount } from './accounts.ts';
 import { readConversation, readConversations } from './conversation-list.ts';
-import { readHistory, readMessage } from './history.ts';
+import { readHistory, readLastReadable, readMessage } from './history.ts';
 import type { HistoryPage } from './history.ts';
 import { readLogHead } from './log-head.ts';
 import { alarmed } from './log-run.ts';
@@ -36,6 +36,10 @@ export interface Queries {
   accountByHandle(handle: string): Promise<OwnedAccount | undefined>;
   /** Those of the users who exist, in the order asked for. At most 1,000. */
   accounts(users: readonly UserId[]): Promise<readonly OwnedAccount[]>;
+  /** Whether somebody holds the handle; one who has just claimed it may not bear it yet. */
+  isHeld(handle: string): Promise<boolean>;
+  /** The newest seq the user may read; 0 for who never was a member. */
+  lastReadable(user: UserId, conversation: ConversationId): Promise<number>;
   /** Whether the device is signed in. */
   hasDevice(user: UserId, device: DeviceId): Promise<boolean>;
 }
@@ -60,6 +64,8 @@ export const createQueries = (options: {
     account: (user) => readAccount(store, user),
     accountByHandle: (handle) => readAccountByHandle(store, handle),
     accounts: (users) => readAccounts(store, users),
+    isHeld: (handle) => isHandleHeld(store, handle),
+    lastReadable: (user, conversation) => readLastReadable(store, user, conversation),
     hasDevice: async (user, device) =>
       (await readAccount(store, user))?.devices.some((known) => known.device === device) ?? false,
   };

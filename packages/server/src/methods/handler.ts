@@ -31,7 +31,12 @@ export interface CommandHandler<M extends CommandName, C> {
    * Shape is checked already; here are the look-ups that COM6 allows the edge. Refuses by throwing DuologError. One that
    * looks nothing up answers at once, without a promise.
    */
-  prepare(params: Params<M>, caller: Caller | undefined, context: C, numbered: Numbered | undefined): Prepared | Promise<Prepared>;
+  prepare(
+    params: Params<M>,
+    caller: Caller | undefined,
+    context: C,
+    numbered: Numbered | undefined,
+  ): Prepared | Promise<Prepared>;
   /** Makes the method's result of the owner's, both JSON text, where they differ. */
   finish?(result: string, params: Params<M>, context: C, prepared: Prepared): string | Promise<string>;
 }
@@ -44,5 +49,9 @@ export interface QueryHandler<M extends QueryName, C> {
 
 /** The table of all methods: one that is missing does not compile. */
 export type Methods<C> = {
-  readonly [M in MethodName]: M extends CommandName ? CommandHandler<M, C> : M extends QueryName ? QueryHandler<M, C> : never;
+  readonly [M in MethodName]: M extends CommandName
+    ? CommandHandler<M, C>
+    : M extends QueryName
+      ? QueryHandler<M, C>
+      : never;
 };

@@ -26,18 +26,31 @@ const MESSAGE_BURST_MS = 2_000;
 const RESET_BURST_MS = 4_000;
 
 export const createRates = (clock: Clock, settings: RateSettings = RATE_SETTINGS): Rates => {
-  const messages = createRateLimit({ count: (settings.messagesPerSecond * MESSAGE_BURST_MS) / 1_000, perMs: MESSAGE_BURST_MS, maxKeys: MAX_TALKS });
-  const resets = createRateLimit({ count: (settings.resetsPerSecond * RESET_BURST_MS) / 1_000, perMs: RESET_BURST_MS, maxKeys: 1 });
+  const messages = createRateLimit({
+    count: (settings.messagesPerSecond * MESSAGE_BURST_MS) / 1_000,
+    perMs: MESSAGE_BURST_MS,
+    maxKeys: MAX_TALKS,
+  });
+  const resets = createRateLimit({
+    count: (settings.resetsPerSecond * RESET_BURST_MS) / 1_000,
+    perMs: RESET_BURST_MS,
+    maxKeys: 1,
+  });
   return {
     message: (user, conversation) => {
       const waitMs = messages.take(`${user} ${conversation}`, clock.monotonic());
       if (waitMs === 0) return;
       const { messagesPerSecond } = settings;
-      throw new DuologError('rateLimited', `At most ${messagesPerSecond} messages a second into one conversation.`, { limit: 'messagesPerSecond', max: messagesPerSecond, retryAfterMs: waitMs });
+      throw new DuologError('rateLimited', `At most ${messagesPerSecond} messages a second into one conversation.`, {
+        limit: 'messagesPerSecond',
+        max: messagesPerSecond,
+        retryAfterMs: waitMs,
+      });
     },
     reset: () => {
       const waitMs = resets.take('', clock.monotonic());
-      if (waitMs > 0) throw new DuologError('rateLimited', 'Many clients begin anew at this moment.', { retryAfterMs: waitMs });
+      if (waitMs > 0)
+        throw new DuologError('rateLimited', 'Many clients begin anew at this moment.', { retryAfterMs: waitMs });
     },
   };
 };

@@ -32,12 +32,22 @@ export type Dispatch = (call: Call, answers: Answers, id: number) => Promise<voi
 type AnyHandler<C> =
   | {
       readonly kind: 'command';
-      prepare(params: object, caller: Caller | undefined, context: C, numbered: Numbered | undefined): Prepared | Promise<Prepared>;
-      finish?(result: string, params: object, context: C, prepared: Prepared): string | Promise<string>;
+      prepare(
+        params: object,
+        caller: Caller | undefined,
+        context: C,
+        numbered: Numbered | undefined,
+      ): Prepared | Promise<Prepared>;
+      readonly finish?: (result: string, params: object, context: C, prepared: Prepared) => string | Promise<string>;
     }
   | { readonly kind: 'query'; answer(params: object, caller: Caller | undefined, context: C): Promise<string> };
 
-export const wireError = (code: ErrorCode, detail: string, facts: Failure['facts'] = {}): WireError => ({ code, retry: ERRORS[code].retry, detail, ...facts });
+export const wireError = (code: ErrorCode, detail: string, facts: Failure['facts'] = {}): WireError => ({
+  code,
+  retry: ERRORS[code].retry,
+  detail,
+  ...facts,
+});
 
 /** What was thrown, as it travels. Anything but a DuologError is a fault of ours: it is logged under an incident that the caller is told. */
 export const wireErrorOf = (thrown: unknown, log: Log, what: string): WireError => {
@@ -50,12 +60,22 @@ export const wireErrorOf = (thrown: unknown, log: Log, what: string): WireError 
 const envelopeOf = (call: Call, prepared: Prepared): Envelope => {
   const { entity, user, command, content } = prepared;
   const { method, caller, outbox, n } = call;
-  if (outbox === undefined || n === undefined) return caller === undefined ? { entity, user, hash: '', command } : { entity, user, device: caller.device, hash: '', command };
+  if (outbox === undefined || n === undefined)
+    return caller === undefined
+      ? { entity, user, hash: '', command }
+      : { entity, user, device: caller.device, hash: '', command };
   const hash = contentHash(`${method} ${content}`);
-  return caller === undefined ? { entity, user, outbox, n, hash, command } : { entity, user, device: caller.device, outbox, n, hash, command };
+  return caller === undefined
+    ? { entity, user, outbox, n, hash, command }
+    : { entity, user, device: caller.device, outbox, n, hash, command };
 };
 
-export const createDispatch = <C>(options: { readonly edge: Edge; readonly methods: Methods<C>; readonly context: C; readonly log: Log }): Dispatch => {
+export const createDispatch = <C>(options: {
+  readonly edge: Edge;
+  readonly methods: Methods<C>;
+  readonly context: C;
+  readonly log: Log;
+}): Dispatch => {
   const { edge, context, log } = options;
   const methods = options.methods as unknown as { readonly [M in MethodName]: AnyHandler<C> };
 
@@ -70,7 +90,12 @@ export const createDispatch = <C>(options: { readonly edge: Edge; readonly metho
     });
   };
 
-  const finishing = async (call: Call, finish: () => string | Promise<string>, answers: Answers, id: number): Promise<void> => {
+  const finishing = async (
+    call: Call,
+    finish: () => string | Promise<string>,
+    answers: Answers,
+    id: number,
+  ): Promise<void> => {
     let result: string;
     try {
       result = await finish();
@@ -80,7 +105,13 @@ export const createDispatch = <C>(options: { readonly edge: Edge; readonly metho
     answers.answered(id, result);
   };
 
-  const submitLater = async (call: Call, params: object, preparing: Promise<Prepared>, answers: Answers, id: number): Promise<void> => {
+  const submitLater = async (
+    call: Call,
+    params: object,
+    preparing: Promise<Prepared>,
+    answers: Answers,
+    id: number,
+  ): Promise<void> => {
     let prepared: Prepared;
     try {
       prepared = await preparing;
