@@ -1,0 +1,28 @@
+/** Faults planted on purpose, to prove that the simulation finds them. */
+
+export type PlantName =
+  | 'ack-before-commit'
+  | 'append-without-expectation'
+  | 'redecide-on-replay'
+  | 'parcel-ahead'
+  | 'drop-outbox-rows'
+  | 'checkpoint-before-parcels'
+  | 'checkpoint-before-rows'
+  | 'append-id-without-claim'
+  | 'dropped-on-refusal'
+  | 'kept-on-foreign-append'
+  | 'write-without-stamp'
+  | 'stale-end-trusted'
+  | 'cursor-jumps-gap';
+
+import type { PumpPlant } from '../../packages/server/src/pump/settings.ts';
+
+const PUMP: { readonly [P in PlantName]?: PumpPlant } = {
+  'ack-before-commit': 'ack-before-commit',
+  'parcel-ahead': 'send-parcels-ahead',
+  'drop-outbox-rows': 'drop-outbox-rows',
+};
+
+/** The part of the plants that sits in the pump. */
+export const pumpPlants = (plants: ReadonlySet<PlantName>): ReadonlySet<PumpPlant> =>
+  new Set([...plants].flatMap((plant) => PUMP[plant] ?? []));
