@@ -41,7 +41,14 @@ export type Parcel =
   /** User → conversation: how far the user has read. */
   | { readonly kind: 'position'; readonly conversation: ConversationId; readonly user: UserId; readonly seq: number }
   /** Name → user: make the account. */
-  | { readonly kind: 'account'; readonly user: UserId; readonly handle: string; readonly claimedAt: number; readonly name: string; readonly passwordHash: string }
+  | {
+      readonly kind: 'account';
+      readonly user: UserId;
+      readonly handle: string;
+      readonly claimedAt: number;
+      readonly name: string;
+      readonly passwordHash: string;
+    }
   /** Name → user: the handle is yours. */
   | { readonly kind: 'handle'; readonly user: UserId; readonly handle: string; readonly claimedAt: number }
   /** User → name: the user's row names the handle. */
@@ -61,7 +68,11 @@ export type Delivery =
       readonly sent?: { readonly device: DeviceId; readonly fields: string };
     }
   | { readonly kind: 'revoked'; readonly user: UserId; readonly device: DeviceId }
-  | { readonly kind: 'positions'; readonly conversation: ConversationId; readonly read: { readonly [user: UserId]: number } };
+  | {
+      readonly kind: 'positions';
+      readonly conversation: ConversationId;
+      readonly read: { readonly [user: UserId]: number };
+    };
 
 /** What a handler decided about one command or parcel: everything that follows from it, nothing done yet. */
 export interface Decided<S> {
@@ -89,4 +100,11 @@ export const refused = (code: ErrorCode, detail: string, facts?: ErrorFacts): Re
   facts === undefined ? { ok: false, code, detail } : { ok: false, code, detail, facts };
 
 /** A decision that changes nothing. */
-export const unchanged = <S>(state: S, result: object = {}): Decided<S> => ({ ok: true, state, result, rows: [], parcels: [], deliveries: [] });
+export const unchanged = <S>(state: S, result: object = {}): Decided<S> => ({
+  ok: true,
+  state,
+  result,
+  rows: [],
+  parcels: [],
+  deliveries: [],
+});

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { contentHash, partitionOf, rendezvousWeight } from './hash.ts';
 
 test('the hash of a content is the same each time, on every machine and in every version [COM10] [COM11]', () => {
@@ -24,7 +24,7 @@ test('a hash fits an outbox row as it is [COM10]', () => {
 test('an entity is in the same partition for every node, and partitions share the entities evenly [COM2]', () => {
   expect(partitionOf('c/anything', 1)).toBe(0);
   expect([64, 4_096].map((partitions) => partitionOf('u/ualice00000000000', partitions))).toEqual([2, 3_330]);
-  const counts = new Array<number>(64).fill(0);
+  const counts = Array.from({ length: 64 }, () => 0);
   for (let i = 0; i < 64_000; i++) {
     const partition = partitionOf(`u/u${String(i).padStart(16, '0')}`, 64);
     counts[partition] = (counts[partition] ?? 0) + 1;

@@ -24,7 +24,8 @@ export const contentHash = (content: string): string => {
 };
 
 /** The partition an entity lives in. */
-export const partitionOf = (entity: string, partitions: number): number => (partitions === 1 ? 0 : lanes(entity)[0] % partitions);
+export const partitionOf = (entity: string, partitions: number): number =>
+  partitions === 1 ? 0 : lanes(entity)[0] % partitions;
 
 /** Rendezvous weight of a node for a partition: the highest one of those alive is to own it. */
 export const rendezvousWeight = (node: string, partition: number): number => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { alice, bob } from '../../testing/people.ts';
 import type { Parcel } from './decision.ts';
 import { decideName, takeNameParcel } from './names.ts';
@@ -10,7 +10,7 @@ import type { UserState } from './users.ts';
 
 const now = 1_700_000_000_000;
 const free: NameState = { handle: 'alice', holder: undefined };
-const signUp = { kind: 'signUp', name: 'Alice', passwordHash: 'hash' } as const;
+const signUp = { kind: 'signUp', user: alice, name: 'Alice', passwordHash: 'hash' } as const;
 type NameParcel = Extract<Parcel, { kind: 'confirmed' | 'released' }>;
 
 const claimed = (state: NameState, user: string, at = now): NameState => {

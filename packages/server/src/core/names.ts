@@ -43,8 +43,13 @@ export const decideName = (state: NameState, user: UserId, command: NameCommand,
 };
 
 /** The user's row names this handle, or does not any more. A parcel about an earlier claim changes nothing. */
-export const takeNameParcel = (state: NameState, parcel: Extract<Parcel, { kind: 'confirmed' | 'released' }>): Decided<NameState> => {
+export const takeNameParcel = (
+  state: NameState,
+  parcel: Extract<Parcel, { kind: 'confirmed' | 'released' }>,
+): Decided<NameState> => {
   const { holder } = state;
   if (holder?.user !== parcel.user || holder.at !== parcel.claimedAt) return unchanged(state);
-  return parcel.kind === 'confirmed' ? held(state, { ...holder, confirmed: true }, {}, []) : held(state, { at: holder.at, confirmed: false }, {}, []);
+  return parcel.kind === 'confirmed'
+    ? held(state, { ...holder, confirmed: true }, {}, [])
+    : held(state, { at: holder.at, confirmed: false }, {}, []);
 };

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { LIMITS } from '@duolog/protocol';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { admit, decodeOutbox, encodeOutbox, remember } from './outbox.ts';
 import type { Answer, Outbox } from './outbox.ts';
 

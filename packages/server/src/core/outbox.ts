@@ -44,7 +44,9 @@ export const admit = (outbox: Outbox, n: number, hash: string): Admission => {
 
 /** The outbox after a command was answered: the last {@link LIMITS.outboxWindow} answers. */
 export const remember = (outbox: Outbox, answered: Answered): Outbox =>
-  outbox.length < LIMITS.outboxWindow ? [...outbox, answered] : [...outbox.slice(outbox.length - LIMITS.outboxWindow + 1), answered];
+  outbox.length < LIMITS.outboxWindow
+    ? [...outbox, answered]
+    : [...outbox.slice(outbox.length - LIMITS.outboxWindow + 1), answered];
 
 /** An outbox row: `1[[n,hash,result],[n,hash,null,refusal],…]`. */
 export const encodeOutbox = (outbox: Outbox): string => {
@@ -59,5 +61,9 @@ export const encodeOutbox = (outbox: Outbox): string => {
 export const decodeOutbox = (value: string): Outbox => {
   if (value[0] !== '1') throw new Error('outbox row of unknown format');
   const items = JSON.parse(value.slice(1)) as [number, string, unknown, Refusal?][];
-  return items.map(([n, hash, result, refusal]) => ({ n, hash, answer: refusal === undefined ? { result: JSON.stringify(result) } : { refusal } }));
+  return items.map(([n, hash, result, refusal]) => ({
+    n,
+    hash,
+    answer: refusal === undefined ? { result: JSON.stringify(result) } : { refusal },
+  }));
 };

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { LIMITS, directId } from '@duolog/protocol';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { alice, bob, group } from '../../testing/people.ts';
 import {
   BUCKET_SIZE,

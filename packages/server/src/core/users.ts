@@ -76,6 +76,12 @@ const grownLog = (
   };
 };
 
+/** An entry that is no message, as it travels but for `type` and `useq`. */
+interface EntryFields {
+  readonly kind: string;
+  readonly [field: string]: string | number;
+}
+
 /** Appends one entry: its row, and its delivery to the user's devices. */
 const appendEntry = (
   state: UserState,
@@ -105,17 +111,12 @@ const appendEntry = (
 };
 
 /** Appends an entry that is no message: its fields are its row. */
-const appendFields = (state: UserState, entry: { readonly kind: string }, now: number): Decided<UserState> => {
+const appendFields = (state: UserState, entry: EntryFields, now: number): Decided<UserState> => {
   const fields = JSON.stringify(entry).slice(1, -1);
   return appendEntry(state, encodeFields(fields), fields, now);
 };
 
-const withAccount = (
-  state: UserState,
-  account: Account,
-  entry: { readonly kind: string },
-  now: number,
-): Decided<UserState> => {
+const withAccount = (state: UserState, account: Account, entry: EntryFields, now: number): Decided<UserState> => {
   const decided = appendFields({ ...state, account }, entry, now);
   return {
     ...decided,
@@ -150,7 +151,7 @@ const takeMembership = (
   const name = parcel.name === undefined ? {} : { name: parcel.name };
   const decided = appendFields(
     changed.state,
-    { kind: 'membership', ...{ conversation, state: parcel.state, ...name, joinSeq, visibleFrom, ...left } },
+    { kind: 'membership', conversation, state: parcel.state, ...name, joinSeq, visibleFrom, ...left },
     now,
   );
   return { ...decided, rows: [...decided.rows, changed.row] };
@@ -167,7 +168,7 @@ const takeHandle = (
   const decided = withAccount(
     state,
     { ...account, handle, claimedAt },
-    { kind: 'profile', ...{ handle, name: account.name } },
+    { kind: 'profile', handle, name: account.name },
     now,
   );
   const confirmed: Parcel = { kind: 'confirmed', handle, user, claimedAt };
@@ -190,7 +191,7 @@ const takeAccount = (
     return takeHandle(state, { kind: 'handle', user: state.user, handle, claimedAt }, now);
   }
   const account: Account = { handle, claimedAt, name, createdAt: now, passwordHash, devices: [] };
-  const decided = withAccount(state, account, { kind: 'profile', ...{ handle, name } }, now);
+  const decided = withAccount(state, account, { kind: 'profile', handle, name }, now);
   return { ...decided, parcels: [{ kind: 'confirmed', handle, user: state.user, claimedAt }] };
 };
 
@@ -226,7 +227,7 @@ const read = (state: UserState, conversation: ConversationId, seq: number, now: 
   if (row === undefined) return refused('notFound', 'There is no such conversation, or you are not a member of it.');
   if (seq <= row.readSeq) return unchanged(state, { seq: row.readSeq });
   const changed = withConversation(state, conversation, { ...row, readSeq: seq });
-  const decided = appendFields(changed.state, { kind: 'read', ...{ conversation, seq } }, now);
+  const decided = appendFields(changed.state, { kind: 'read', conversation, seq }, now);
   return {
     ...decided,
     result: { seq },
@@ -253,7 +254,7 @@ export const decideUser = (state: UserState, command: UserCommand, now: number):
       const decided = withAccount(
         state,
         { ...account, devices: [...account.devices, { device, name, addedAt: now }] },
-        { kind: 'device', ...{ change: 'added', device, name } },
+        { kind: 'device', change: 'added', device, name },
         now,
       );
       return { ...decided, result: { device } };
@@ -262,12 +263,7 @@ export const decideUser = (state: UserState, command: UserCommand, now: number):
       const { device } = command;
       const devices = account.devices.filter((known) => known.device !== device);
       if (devices.length === account.devices.length) return refused('notFound', 'You have no such device.');
-      const decided = withAccount(
-        state,
-        { ...account, devices },
-        { kind: 'device', ...{ change: 'revoked', device } },
-        now,
-      );
+      const decided = withAccount(state, { ...account, devices }, { kind: 'device', change: 'revoked', device }, now);
       return { ...decided, deliveries: [...decided.deliveries, { kind: 'revoked', user: state.user, device }] };
     }
     default: {
