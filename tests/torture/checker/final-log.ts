@@ -54,8 +54,7 @@ const memberships = (commands: readonly Command[], items: readonly (Item | undef
     if (item?.change === undefined) continue;
     const { action, users, visibleFrom = item.seq } = item.change;
     if (action === 'added') for (const user of users) join(user, item.seq - 1, visibleFrom);
-    const gone = action === 'left' && item.sender !== undefined ? [item.sender] : action === 'removed' ? users : [];
-    for (const user of gone) {
+    for (const user of action === 'left' || action === 'removed' ? users : []) {
       const open = members.get(user)?.at(-1);
       if (open?.leaveSeq === Number.POSITIVE_INFINITY) open.leaveSeq = item.seq;
     }

@@ -36,6 +36,18 @@ export const isInDoubt = (command: Command): boolean =>
     (attempt) => attempt.result === 'unknown' || attempt.result === 'open' || attempt.code === 'stale',
   );
 
+/** Whether this attempt was told the refusal that is the command's answer for good. */
+export const isRefused = (attempt: Attempt): boolean =>
+  attempt.result === 'error' &&
+  attempt.settles &&
+  attempt.code !== 'stale' &&
+  // Told of a number that is taken; to a creation also that somebody else's is there.
+  (attempt.code !== 'conflict' || attempt.command.method === 'create');
+
+/** The answer an attempt got, as every repeat has to get it. */
+export const answerOf = (attempt: Attempt): string =>
+  attempt.result === 'ok' ? `ok ${attempt.seq ?? ''}` : (attempt.code ?? 'error');
+
 /** Where a send stands in the final logs. */
 export const placesOf = (finals: FinalLog, command: Command): readonly Place[] =>
   command.method === 'send' && command.hash !== undefined ? (finals.places.get(command.hash) ?? []) : [];

@@ -2,6 +2,8 @@
 import { risingMax, type Point, type Attempt, type Command } from '../evidence.ts';
 import { obtain } from '../obtain.ts';
 import {
+  answerOf,
+  isRefused,
   firstAskedAtUs,
   firstOk,
   isInDoubt,
@@ -73,36 +75,45 @@ const tookEffect = (command: Command, given: Case): 'yes' | 'maybe' | 'no' => {
   return isInDoubt(command) && command.method !== 'send' ? 'maybe' : 'no';
 };
 
+interface Stored {
+  readonly n: number;
+  readonly seq: number;
+  readonly command: Command;
+}
+
+const checkStoredOrder = (stored: readonly Stored[], { findings }: Case): void => {
+  const byNumber = stored.toSorted((a, b) => a.n - b.n);
+  for (const [index, { n, seq, command }] of byNumber.entries()) {
+    const before = byNumber[index - 1];
+    findings.checked(6);
+    if (before === undefined || seq > before.seq) continue;
+    findings.found(
+      6,
+      `${say(command)} is ${n} of its outbox and stands at ${seq}, before ${before.seq} of its ${before.n}`,
+    );
+  }
+};
+
 const checkOutbox = (outbox: string, attempts: readonly Attempt[], given: Case): void => {
-  const commands = new Set(attempts.map((attempt) => attempt.command));
-  const stored: { readonly n: number; readonly seq: number; readonly command: Command }[] = [];
-  const effective = new Set<number>();
+  const stored: Stored[] = [];
+  /** Numbers that were answered: their command took effect (or may have), or was refused for good. */
+  const answered = new Set<number>();
   let highest = 0;
-  for (const command of commands) {
-    // A refusal is the answer of its n for good (COM10).
-    for (const { n, settles } of command.attempts) if (settles && n !== undefined) effective.add(n);
+  for (const command of new Set(attempts.map((attempt) => attempt.command))) {
     const effect = tookEffect(command, given);
-    if (effect === 'no') continue;
-    for (const attempt of command.attempts) if (attempt.n !== undefined) effective.add(attempt.n);
+    for (const attempt of command.attempts) {
+      if (attempt.n !== undefined && (effect !== 'no' || isRefused(attempt))) answered.add(attempt.n);
+    }
     const n = effectiveN(command);
     if (n === undefined || effect !== 'yes') continue;
     highest = Math.max(highest, n);
     const seq = seqOf(command, given);
     if (isLogged(command) && seq !== undefined && seq !== 0) stored.push({ n, seq, command });
   }
-  for (let n = 1; n <= highest; n++)
-    if (!effective.has(n)) given.findings.found(6, `outbox ${outbox}: ${n} is left out, though ${highest} took effect`);
-  stored.sort((a, b) => a.n - b.n);
-  for (const [index, { n, seq, command }] of stored.entries()) {
-    const before = stored[index - 1];
-    given.findings.checked(6);
-    if (before !== undefined && seq <= before.seq) {
-      given.findings.found(
-        6,
-        `${say(command)} is ${n} of its outbox and stands at ${seq}, before ${before.seq} of its ${before.n}`,
-      );
-    }
+  for (let n = 1; n <= highest; n++) {
+    if (!answered.has(n)) given.findings.found(6, `outbox ${outbox}: ${n} is left out, though ${highest} took effect`);
   }
+  checkStoredOrder(stored, given);
 };
 
 /** 6: per outbox and conversation, order of n = order of seq, without a number left out. */
@@ -120,7 +131,7 @@ const expectation = (
 ): readonly string[] => {
   const n = first.n ?? 0;
   const expected: string[] = [];
-  if (n > newest.least - REMEMBERED) expected.push(repeat.command === first.command ? `ok ${first.seq}` : 'conflict');
+  if (n > newest.least - REMEMBERED) expected.push(repeat.command === first.command ? answerOf(first) : 'conflict');
   if (n <= newest.most - REMEMBERED) expected.push('stale');
   return expected;
 };
@@ -144,7 +155,7 @@ const checkRepeats = (outbox: string, attempts: readonly Attempt[], given: Case)
   for (const attempt of attempts) {
     const n = attempt.n ?? 0;
     asks.push({ atUs: attempt.askedAtUs, value: n });
-    if (attempt.result !== 'ok') continue;
+    if (attempt.result !== 'ok' && !isRefused(attempt)) continue;
     answers.push({ atUs: attempt.answeredAtUs, value: n });
     const known = first.get(n);
     if (known === undefined || attempt.answeredAtUs < known.answeredAtUs) first.set(n, attempt);
@@ -164,13 +175,13 @@ const checkRepeats = (outbox: string, attempts: readonly Attempt[], given: Case)
       least: answeredBy(repeat.askedAtUs),
       most: askedBy(repeat.answeredAtUs),
     });
-    const got = repeat.result === 'ok' ? `ok ${repeat.seq}` : (repeat.code ?? 'error');
+    const got = answerOf(repeat);
     if (!expected.includes(got))
       findings.found(11, `outbox ${outbox}: ${repeat.n} repeated got ${got} and not ${expected.join(' or ')}`);
   }
 };
 
-/** 11: repeats get the first result, `stale` or `conflict`; an altered one never makes a message. */
+/** 11: repeats get the first answer (refusals too), `stale` or `conflict`; an altered one never makes a message. */
 export const repeatsAreHarmless: Rule = (given) => {
   for (const [outbox, attempts] of byOutbox(given.evidence.commands.values())) checkRepeats(outbox, attempts, given);
 };

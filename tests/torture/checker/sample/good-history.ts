@@ -83,7 +83,7 @@ const changeMembers = (world: World, device: Device): void => {
   const person = pick(world, ['carol', 'dan']) ?? 'dan';
   if (device.user !== 'alice') {
     if (world.random() < 0.2 && device.user === 'dan')
-      ask(world, device, 'leave', group, { hash: changeHash('left', []) });
+      ask(world, device, 'leave', group, { hash: changeHash('left', [device.user]) });
     return;
   }
   const add = !isMember(world.state, group, person);

@@ -126,7 +126,7 @@ const change = (
   if (action !== 'left' && joined.length === 0) return { ok: true, seq: 0 };
   const next = conversationOf(state, conversation).items.length + 1;
   if (action === 'added') for (const person of joined) join(state, conversation, person, next - 1);
-  const users = action === 'left' ? [] : joined;
+  const users = action === 'left' ? [user] : joined;
   const seq = append(state, conversation, user, changeHash(action, users), { action, users });
   for (const person of action === 'left' ? [user] : action === 'removed' ? joined : [])
     part(state, conversation, person, seq);
@@ -193,6 +193,7 @@ export const execute = (state: State, request: Request): Answer => {
   if (request.n <= last) return { ok: false, code: 'stale' };
   if (request.n > last + 1) return { ok: false, code: 'gap', expected: last + 1 };
   const answer = carryOut(state, request);
-  if (answer.ok) owner.rows.set(key, [...row, { n: request.n, content, answer }].slice(-8));
+  // A refusal is the answer of its number like any other.
+  owner.rows.set(key, [...row, { n: request.n, content, answer }].slice(-8));
   return answer;
 };

@@ -119,11 +119,23 @@ export const MESSAGE_PLANTS: readonly Plant[] = [
     rule: 3,
     name: 'a member does not read a message of the past',
     plant: (history) => {
-      const final = need(
-        all(history, 'final').find((event) => event.conversation === 'd1' && event.user === 'bob'),
-        'final log of bob',
+      // What has been read already, so that what is unread stays right.
+      const rest = need(
+        all(history, 'rest').find(({ rows }) =>
+          rows.some((row) => row.leaveSeq === undefined && row.readSeq > row.joinSeq),
+        ),
+        'read message',
       );
-      return replace(history, final, { ...final, items: final.items.filter(({ seq }) => seq !== 2) });
+      const row = need(
+        rest.rows.find(({ leaveSeq, readSeq, joinSeq }) => leaveSeq === undefined && readSeq > joinSeq),
+        'read message',
+      );
+      const { user } = rest;
+      const final = need(
+        all(history, 'final').find((event) => event.conversation === row.conversation && event.user === user),
+        'final log',
+      );
+      return replace(history, final, { ...final, items: final.items.filter(({ seq }) => seq !== row.readSeq) });
     },
   },
   {
@@ -245,6 +257,26 @@ export const ORDER_PLANTS: readonly Plant[] = [
       });
       const repeated = need(again, 'repeat that was answered ok');
       return replace(history, repeated, { ...repeated, seq: (repeated.seq ?? 0) + 1 });
+    },
+  },
+  {
+    rule: 11,
+    name: 'a refused command is carried out when it is repeated',
+    plant: (history) => {
+      const alice = deviceOf(history, 'alice');
+      const seq = longestFinal(history, 'd1').lastSeq + 1;
+      const planted = beforeRest(history, (atUs) => {
+        const refusal = { result: 'error', code: 'notFound', settles: true } as const;
+        const [asked, answered] = ask(atUs, alice, { method: 'send', conversation: 'd1', hash: ghost }, refusal);
+        if (asked?.type !== 'asked' || answered === undefined) return [];
+        return [
+          { ...asked, atUs: atUs - 2 },
+          { ...answered, atUs: atUs - 1 },
+          { ...asked, attempt: 'planted-again' },
+          { type: 'answered', atUs, device: alice.device, attempt: 'planted-again', result: 'ok', seq },
+        ];
+      });
+      return appendMessage(planted, 'd1', { hash: ghost, sender: 'alice' });
     },
   },
   {

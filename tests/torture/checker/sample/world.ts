@@ -172,12 +172,11 @@ export const flush = (world: World, device: Device, entity: string): void => {
     const request = { ...content, outbox: device.outbox, n: lane.answered + 1 + index };
     exchange(world, device, request, (answer) => {
       lane.underWay--;
-      const settled = answer !== undefined && (answer.ok || answer.code !== 'gap');
-      if (settled) lane.waiting.splice(lane.waiting.indexOf(content), 1);
-      if (answer?.ok === true) {
+      if (answer !== undefined && (answer.ok || answer.code !== 'gap')) {
+        lane.waiting.splice(lane.waiting.indexOf(content), 1);
         lane.answered = Math.max(lane.answered, request.n);
         device.done.push(request);
-      } else if (answer?.code === 'gap' && answer.expected !== undefined) lane.answered = answer.expected - 1;
+      } else if (answer?.ok === false && answer.expected !== undefined) lane.answered = answer.expected - 1;
       flush(world, device, entity);
     });
   }
