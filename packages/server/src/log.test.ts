@@ -23,7 +23,7 @@ test('each line is one JSON object, whatever is in it [OPS10]', () => {
     log.info('a line', { count: 1, text: 'two\nlines "quoted"', nothing: undefined });
     log.error('failed', { incident: 'x' }, cause);
   });
-  const [first, second] = lines.map((line) => JSON.parse(line) as Record<string, string>);
+  const [first, second] = lines.map((line) => JSON.parse(line) as Record<string, string | number>);
   expect(first).toEqual({
     at: '2026-01-01T00:00:00.000Z',
     level: 'info',

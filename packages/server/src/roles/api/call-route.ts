@@ -1,4 +1,5 @@
 /** `POST /v1/<method>`. */
+import { SOCKET_PATH } from '@duolog/protocol';
 import type { MethodName, Result, WireError } from '@duolog/protocol';
 import { METHODS } from '@duolog/protocol/schema';
 import type { Caller } from '../../methods/handler.ts';
@@ -43,7 +44,7 @@ const dispatched = (dispatch: Dispatch, call: Call): Promise<Response> =>
 /** Chat servers without an address of their own are the one this request came to. */
 const withOwnAddress = async (response: Response, address: string): Promise<Response> => {
   const found = (await response.json()) as Result<'server.find'>;
-  const own = address.replace(/^http/, 'ws');
+  const own = `${address.replace(/^http/, 'ws')}${SOCKET_PATH}`;
   const servers = found.servers.map((server) => (server === OWN_ADDRESS ? own : server));
   return jsonResponse(JSON.stringify({ ...found, servers }));
 };

@@ -1,0 +1,126 @@
+import { expect, test } from 'bun:test';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CLOSE_CODES, mayReconnect } from './close-codes.ts';
+import { decodeBeat, encodeBeat } from './codec.ts';
+import { DuologError, ERRORS } from './errors.ts';
+import type { WireError } from './errors.ts';
+import { HANDLE_PATTERN, ID_PATTERN, USER_ID_PATTERN, directId, parseConversationId, selfId } from './ids.ts';
+import { METHODS } from './schema/methods.ts';
+import { checkFields, countCodePoints } from './schema/check.ts';
+import { negotiate } from './version.ts';
+
+/** Vectors are for clients in any language; what they say is checked here against this one. */
+const vectors = <T>(name: string): T =>
+  JSON.parse(readFileSync(join(import.meta.dirname, '..', 'vectors', `${name}.json`), 'utf8')) as T;
+
+const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
+
+interface Beats {
+  readonly valid: readonly { readonly position: number; readonly hex: string }[];
+  readonly invalid: readonly { readonly hex: string; readonly why: string }[];
+}
+test('beats are encoded and decoded as the vectors say [SYN7]', () => {
+  const { valid, invalid } = vectors<Beats>('beats');
+  for (const { position, hex } of valid) {
+    expect(toHex(encodeBeat(position))).toBe(hex);
+    expect(decodeBeat(fromHex(hex))).toBe(position);
+  }
+  for (const { hex, why } of invalid) expect([why, decodeBeat(fromHex(hex))]).toEqual([why, undefined]);
+  expect(valid.length * invalid.length).toBeGreaterThan(0);
+});
+
+interface CodePoints {
+  readonly texts: readonly { readonly text: string; readonly codePoints: number; readonly wellFormed: boolean }[];
+  readonly repeated: readonly { readonly text: string; readonly times: number; readonly accepted: boolean }[];
+}
+const send = METHODS['message.send'].params;
+const conversation = 'g.0123456789abcdef';
+test('code points are counted, and texts accepted, as the vectors say [LIM2]', () => {
+  const { texts, repeated } = vectors<CodePoints>('code-points');
+  for (const { text, codePoints, wellFormed } of texts) {
+    expect([text, countCodePoints(text)]).toEqual([text, codePoints]);
+    expect([text, checkFields(send, { conversation, text }).ok]).toEqual([text, wellFormed && codePoints > 0]);
+  }
+  for (const { text, times, accepted } of repeated) {
+    const checked = checkFields(send, { conversation, text: text.repeat(times) });
+    expect([text, times, checked.ok]).toEqual([text, times, accepted]);
+    if (!checked.ok)
+      expect(checked.refusal).toMatchObject({ field: 'params.text', limit: 'maxTextLength', max: 99_999 });
+  }
+  expect(texts.length * repeated.length).toBeGreaterThan(0);
+});
+
+interface Ids {
+  readonly direct: readonly { readonly users: readonly [string, string]; readonly id: string }[];
+  readonly self: readonly { readonly user: string; readonly id: string }[];
+  readonly conversations: readonly { readonly id: string; readonly kind: string; readonly users: readonly string[] }[];
+  readonly noConversations: readonly string[];
+  readonly userIds: { readonly valid: readonly string[]; readonly invalid: readonly string[] };
+  readonly handles: { readonly valid: readonly string[]; readonly invalid: readonly string[] };
+  readonly ids: { readonly valid: readonly string[]; readonly invalid: readonly string[] };
+}
+test('ids follow from users and are told apart as the vectors say [CON1] [LIM7]', () => {
+  const ids = vectors<Ids>('ids');
+  for (const { users, id } of ids.direct) expect(directId(...users)).toBe(id);
+  for (const { user, id } of ids.self) expect(selfId(user)).toBe(id);
+  for (const { id, kind, users } of ids.conversations)
+    expect([id, parseConversationId(id)]).toEqual([id, { kind, users } as never]);
+  for (const id of ids.noConversations) expect([id, parseConversationId(id)]).toEqual([id, undefined]);
+  for (const [name, pattern] of Object.entries({ userIds: USER_ID_PATTERN, ids: ID_PATTERN })) {
+    const { valid, invalid } = ids[name === 'userIds' ? 'userIds' : 'ids'];
+    for (const id of valid) expect([id, pattern.test(id)]).toEqual([id, true]);
+    for (const id of invalid) expect([id, pattern.test(id)]).toEqual([id, false]);
+  }
+  const find = METHODS['user.find'].params;
+  for (const handle of ids.handles.valid) expect([handle, checkFields(find, { handle }).ok]).toEqual([handle, true]);
+  for (const handle of ids.handles.invalid) expect([handle, checkFields(find, { handle }).ok]).toEqual([handle, false]);
+  expect(HANDLE_PATTERN.test('abc')).toBe(true);
+});
+
+interface Negotiations {
+  readonly cases: readonly {
+    readonly client: readonly number[];
+    readonly server: readonly number[];
+    readonly version: number | null;
+  }[];
+}
+test('the version in use is the newest that both speak [SYN10]', () => {
+  const { cases } = vectors<Negotiations>('negotiation');
+  for (const { client, server, version } of cases)
+    expect([client, server, negotiate(client, server) ?? null]).toEqual([client, server, version]);
+  expect(cases.length).toBeGreaterThan(0);
+});
+
+interface Errors {
+  readonly codes: Readonly<Record<string, { readonly retry: string; readonly status: number }>>;
+  readonly travelling: readonly { readonly wire: WireError; readonly code: string; readonly retryable: boolean }[];
+}
+test('every error code has the retry advice and HTTP status of the vectors [API2]', () => {
+  const { codes, travelling } = vectors<Errors>('errors');
+  expect(
+    Object.fromEntries(Object.entries(ERRORS).map(([code, { retry, status }]) => [code, { retry, status }])),
+  ).toEqual(codes as never);
+  for (const { wire, code, retryable } of travelling) {
+    const error = DuologError.fromWire(wire);
+    expect([error.code, error.retryable]).toEqual([code as never, retryable]);
+    const { code: _code, retry: _retry, detail, ...facts } = wire;
+    expect([error.message, error.facts]).toEqual([detail, facts]);
+    if (wire.code === error.code) expect(error.toWire()).toEqual(wire);
+  }
+});
+
+interface Closes {
+  readonly named: Readonly<Record<string, { readonly code: number; readonly reconnect: boolean }>>;
+  readonly others: readonly { readonly code: number; readonly reconnect: boolean }[];
+}
+test('close codes say whether to connect again [SYN11]', () => {
+  const { named, others } = vectors<Closes>('close-codes');
+  expect(Object.fromEntries(Object.entries(CLOSE_CODES).map(([name, { code }]) => [name, code]))).toEqual(
+    Object.fromEntries(Object.entries(named).map(([name, { code }]) => [name, code])) as never,
+  );
+  for (const { code, reconnect } of [...Object.values(named), ...others])
+    expect([code, mayReconnect(code)]).toEqual([code, reconnect]);
+  expect(new Set(Object.values(CLOSE_CODES).map(({ code }) => code)).size).toBe(Object.keys(CLOSE_CODES).length);
+});

@@ -1,0 +1,73 @@
+/** The engines of one process: LevelDB in the data folder, or memory. */
+import { mkdir } from 'node:fs/promises';
+import { randomId } from '@duolog/protocol';
+import type { Config } from '../config.ts';
+import type { Parcel } from '../core/decision.ts';
+import { INSTALLATION_KEY, KEYS, logRow } from '../core/rows.ts';
+import { openLevel } from '../engines/ledger-level.ts';
+import { MemoryLedgerWorld, openMemoryLedger } from '../engines/ledger-memory.ts';
+import { createTokens, secretOf } from '../engines/tokens-hmac.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Ledger } from '../ports/ledger.ts';
+import type { Store } from '../ports/store.ts';
+import type { Tokens } from '../ports/tokens.ts';
+
+/** Where the engine finds what it has to know of the rows. */
+export const LAYOUT = { installation: { partition: INSTALLATION_KEY, key: KEYS.installation }, logRow } as const;
+/** Files of the data folder that are not the store's. */
+export const ALSO_OURS: readonly string[] = ['secret'];
+/** One process owns everything: more partitions would only divide its batches. */
+export const PARTITIONS = 1;
+
+export interface Engines {
+  readonly ledger: Ledger<Parcel>;
+  readonly store: Store;
+  readonly tokens: Tokens;
+  readonly epoch: string;
+  close(): Promise<void>;
+}
+
+export interface Alarms {
+  /** An operator must know. */
+  readonly alarm: (message: string, cause?: unknown) => void;
+  /** Nothing may be answered any more. */
+  readonly fatal: (message: string, cause?: unknown) => void;
+}
+
+const MIB = 1024 * 1024;
+
+const openMemory = (config: Config, clock: Clock): Engines => ({
+  ...openMemoryLedger<Parcel>(new MemoryLedgerWorld<Parcel>(), { clock }),
+  tokens: createTokens(config.secret ?? randomId(43)),
+  epoch: randomId(16),
+  close: () => Promise.resolve(),
+});
+
+/** Opens the engines the settings ask for. Rejects with what is to be done if they cannot be. */
+export const openEngines = async (config: Config, clock: Clock, { alarm, fatal }: Alarms): Promise<Engines> => {
+  if (config.engine === 'memory') return openMemory(config, clock);
+  await mkdir(config.data, { recursive: true, mode: 0o700 });
+  const level = await openLevel<Parcel>({
+    directory: config.data,
+    partitions: PARTITIONS,
+    clock,
+    layout: LAYOUT,
+    alarm,
+    onFatal: (error) => fatal('the store failed', error),
+    limits: { reserveBytes: config.reserveMiB * MIB },
+    alsoOurs: ALSO_OURS,
+  });
+  try {
+    const tokens = createTokens(config.secret ?? secretOf(config.data));
+    return {
+      ledger: level.ledger,
+      store: level.store,
+      tokens,
+      epoch: level.installation.epoch,
+      close: () => level.close(),
+    };
+  } catch (cause) {
+    await level.close();
+    throw cause;
+  }
+};

@@ -1,0 +1,6 @@
+import type { Command } from './command.ts';
+import { config } from './config.ts';
+import { serve } from './serve.ts';
+
+/** All commands, in the order in which help lists them. */
+export const commands: readonly Command[] = [serve, config];

@@ -1,0 +1,69 @@
+/** The command line. */
+import { EXIT, CommandError, UsageError, helpOf, readArguments } from './cli/command.ts';
+import type { Command } from './cli/command.ts';
+import { commands } from './cli/commands.ts';
+import { programVersion } from './cli/version.ts';
+
+const overview = (): string => {
+  const lines = commands.map(
+    ({ name, usage, summary }) => [`  ${name}${usage === '' ? '' : ` ${usage}`}`, summary] as const,
+  );
+  const width = Math.max(...lines.map(([left]) => left.length)) + 2;
+  return [
+    'duolog: a chat server for one-to-one and group text',
+    '',
+    'Usage: duolog COMMAND [--help]',
+    '',
+    ...lines.map(([left, summary]) => `${left.padEnd(width)}${summary}`),
+    `${'  help'.padEnd(width)}Show this.`,
+    `${'  version'.padEnd(width)}Show the version.`,
+    '',
+  ].join('\n');
+};
+
+/** The command that the first words name (`user add` has two), and the words after it. */
+const find = (argv: readonly string[]): readonly [Command | undefined, readonly string[]] => {
+  const named = commands.find(({ name }) => name === argv.slice(0, name.split(' ').length).join(' '));
+  return [named, argv.slice(named?.name.split(' ').length ?? 1)];
+};
+
+const run = async (argv: readonly string[]): Promise<number> => {
+  const [word] = argv;
+  if (word === undefined || word === 'help' || word === '--help' || word === '-h') {
+    const [asked] = find(argv.slice(1));
+    (word === undefined ? process.stderr : process.stdout).write(asked === undefined ? overview() : helpOf(asked));
+    return word === undefined ? EXIT.usage : EXIT.done;
+  }
+  if (word === 'version' || word === '--version') {
+    process.stdout.write(`duolog ${programVersion()}\n`);
+    return EXIT.done;
+  }
+  const [command, rest] = find(argv);
+  if (command === undefined) {
+    process.stderr.write(`duolog: there is no command "${word}"; "duolog help" lists them\n`);
+    return EXIT.usage;
+  }
+  try {
+    const args = readArguments(command, rest);
+    if (args.values['help'] !== true) return await command.run(args);
+    process.stdout.write(helpOf(command));
+    return EXIT.done;
+  } catch (thrown) {
+    if (thrown instanceof UsageError) {
+      process.stderr.write(`duolog ${command.name}: ${thrown.message}; "duolog ${command.name} --help" tells more\n`);
+      return EXIT.usage;
+    }
+    if (thrown instanceof CommandError) {
+      process.stderr.write(`duolog ${command.name}: ${thrown.message}\n`);
+      return EXIT.failed;
+    }
+    throw thrown;
+  }
+};
+
+process.exitCode = await run(process.argv.slice(2)).catch((thrown: unknown) => {
+  process.stderr.write(`duolog: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`);
+  return EXIT.failed;
+});
+// What is left open (a slow connection, a timer) must not keep a process that is done.
+process.exit();
