@@ -15,7 +15,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   log: ['ports'],
   metrics: ['ports'],
   boot: ['config', 'log', 'metrics', 'core', 'ports', 'data', 'pump', 'methods', 'roles', 'engines'],
-  cli: ['boot', 'config', 'log', 'sdk'],
+  cli: ['boot', 'config', 'log', 'ports', 'sdk'],
   main: ['boot', 'config', 'log', 'cli', 'sdk'],
 };
 
