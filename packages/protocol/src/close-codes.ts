@@ -4,7 +4,10 @@
  */
 export const CLOSE_CODES = {
   goingAway: { code: 4000, text: 'The server is draining; `bye` said when to come back.' },
-  slowReader: { code: 4001, text: 'The client did not read what was sent to it; nothing is lost, sync after reconnecting.' },
+  slowReader: {
+    code: 4001,
+    text: 'The client did not read what was sent to it; nothing is lost, sync after reconnecting.',
+  },
   missedBeats: { code: 4002, text: 'No frame arrived for three heartbeat intervals.' },
   helloTimeout: { code: 4003, text: 'No hello within the time allowed.' },
   replaced: { code: 4004, text: 'The same device has connected anew.' },

@@ -19,8 +19,10 @@ export const decodeBeat = (bytes: Uint8Array): number | undefined => {
 };
 
 /** A reply with a result that is JSON text already. */
-export const replyItem = (id: number, resultJson: string): string => `{"type":"reply","id":${id},"result":${resultJson}}`;
-export const errorItem = (id: number, error: WireError): string => `{"type":"reply","id":${id},"error":${JSON.stringify(error)}}`;
+export const replyItem = (id: number, resultJson: string): string =>
+  `{"type":"reply","id":${id},"result":${resultJson}}`;
+export const errorItem = (id: number, error: WireError): string =>
+  `{"type":"reply","id":${id},"error":${JSON.stringify(error)}}`;
 
 /** The part of an entry that all recipients share: everything after the number. `fields` is JSON text without braces. */
 export const entryItem = (useq: number, fields: string): string => `{"type":"entry","useq":${useq},${fields}}`;

@@ -12,15 +12,31 @@ export const ERRORS = {
   forbidden: { retry: 'never', status: 403, text: 'You may not do this here.' },
   notFound: { retry: 'never', status: 404, text: 'There is no such thing, or it is not for you to see.' },
   handleTaken: { retry: 'never', status: 409, text: 'The handle belongs to somebody else.' },
-  limitExceeded: { retry: 'never', status: 409, text: 'A limit of the protocol would be exceeded; `limit` and `max` name it.' },
-  conflict: { retry: 'never', status: 409, text: 'This (outbox, n) was used for another command, or the thing exists in another form.' },
+  limitExceeded: {
+    retry: 'never',
+    status: 409,
+    text: 'A limit of the protocol would be exceeded; `limit` and `max` name it.',
+  },
+  conflict: {
+    retry: 'never',
+    status: 409,
+    text: 'This (outbox, n) was used for another command, or the thing exists in another form.',
+  },
   stale: { retry: 'never', status: 409, text: 'This n is older than the answers remembered and was not executed now.' },
   gap: { retry: 'now', status: 409, text: 'A command before this one is missing; `expected` is the n to send next.' },
   rateLimited: { retry: 'later', status: 429, text: 'Too many requests; wait `retryAfterMs`.' },
   overloaded: { retry: 'later', status: 503, text: 'The server has more work than it may queue; wait `retryAfterMs`.' },
-  storageFull: { retry: 'later', status: 507, text: 'The disk of the server is full: nothing new is stored, reading goes on.' },
+  storageFull: {
+    retry: 'later',
+    status: 507,
+    text: 'The disk of the server is full: nothing new is stored, reading goes on.',
+  },
   unavailable: { retry: 'later', status: 503, text: 'Nobody can decide this at the moment; try again.' },
-  unknown: { retry: 'now', status: 504, text: 'The outcome is not known; send the same command again with the same (outbox, n).' },
+  unknown: {
+    retry: 'now',
+    status: 504,
+    text: 'The outcome is not known; send the same command again with the same (outbox, n).',
+  },
   internal: { retry: 'later', status: 500, text: 'A fault of the server; `incident` is also in its log.' },
 } as const satisfies Record<string, { retry: Retry; status: number; text: string }>;
 

@@ -42,7 +42,8 @@ export const parseConversationId = (
   if (GROUP_ID_PATTERN.test(id)) return { kind: 'group', users: [] };
   const parts = id.split('.');
   const [prefix, a, b] = parts;
-  if (prefix === 's' && parts.length === 2 && a !== undefined && USER_ID_PATTERN.test(a)) return { kind: 'self', users: [a] };
+  if (prefix === 's' && parts.length === 2 && a !== undefined && USER_ID_PATTERN.test(a))
+    return { kind: 'self', users: [a] };
   if (prefix !== 'd' || parts.length !== 3 || a === undefined || b === undefined || a >= b) return undefined;
   return USER_ID_PATTERN.test(a) && USER_ID_PATTERN.test(b) ? { kind: 'direct', users: [a, b] } : undefined;
 };

@@ -26,13 +26,24 @@ const refuse = (field: string, detail: string): Refusal => ({ field, detail });
 const checkString = (field: StringField, value: unknown, path: string): Refusal | undefined => {
   if (typeof value !== 'string') return refuse(path, `${path} must be a string.`);
   // A length within bounds in UTF-16 units is within them in code points; only long strings have to be counted.
-  const length = field.unit === 'codePoints' && value.length > field.max ? countCodePoints(value, field.max) : value.length;
+  const length =
+    field.unit === 'codePoints' && value.length > field.max ? countCodePoints(value, field.max) : value.length;
   if (length > field.max) {
-    return { field: path, detail: `${path} has more than ${field.max} ${field.unit === 'codePoints' ? 'code points' : 'characters'}.`, limit: field.limit, max: field.max };
+    return {
+      field: path,
+      detail: `${path} has more than ${field.max} ${field.unit === 'codePoints' ? 'code points' : 'characters'}.`,
+      limit: field.limit,
+      max: field.max,
+    };
   }
   if (value.length < field.min) return refuse(path, `${path} has fewer than ${field.min} characters.`);
-  if (field.pattern !== undefined) return field.pattern.test(value) ? undefined : refuse(path, `${path} must be ${field.form ?? 'of the right form'}.`);
-  return value.isWellFormed() ? undefined : refuse(path, `${path} has a lone surrogate; it must be well-formed Unicode.`);
+  if (field.pattern !== undefined)
+    return field.pattern.test(value)
+      ? undefined
+      : refuse(path, `${path} must be ${field.form ?? 'of the right form'}.`);
+  return value.isWellFormed()
+    ? undefined
+    : refuse(path, `${path} has a lone surrogate; it must be well-formed Unicode.`);
 };
 
 const checkField = (field: Field, value: unknown, path: string): Refusal | undefined => {
@@ -40,16 +51,21 @@ const checkField = (field: Field, value: unknown, path: string): Refusal | undef
     case 'string':
       return checkString(field, value, path);
     case 'integer':
-      if (typeof value !== 'number' || !Number.isSafeInteger(value)) return refuse(path, `${path} must be a whole number.`);
-      if (value < field.min || value > field.max) return { field: path, detail: `${path} must be ${field.min} to ${field.max}.`, max: field.max };
+      if (typeof value !== 'number' || !Number.isSafeInteger(value))
+        return refuse(path, `${path} must be a whole number.`);
+      if (value < field.min || value > field.max)
+        return { field: path, detail: `${path} must be ${field.min} to ${field.max}.`, max: field.max };
       return undefined;
     case 'boolean':
       return typeof value === 'boolean' ? undefined : refuse(path, `${path} must be true or false.`);
     case 'choice':
-      return typeof value === 'string' && field.values.includes(value) ? undefined : refuse(path, `${path} must be one of ${field.values.join(', ')}.`);
+      return typeof value === 'string' && field.values.includes(value)
+        ? undefined
+        : refuse(path, `${path} must be one of ${field.values.join(', ')}.`);
     case 'array': {
       if (!Array.isArray(value)) return refuse(path, `${path} must be an array.`);
-      if (value.length > field.max) return { field: path, detail: `${path} has more than ${field.max} items.`, limit: field.limit, max: field.max };
+      if (value.length > field.max)
+        return { field: path, detail: `${path} has more than ${field.max} items.`, limit: field.limit, max: field.max };
       if (value.length < field.min) return refuse(path, `${path} has fewer than ${field.min} items.`);
       for (let i = 0; i < value.length; i++) {
         const refusal = checkField(field.items, value[i], `${path}[${i}]`);
@@ -76,7 +92,8 @@ const checkField = (field: Field, value: unknown, path: string): Refusal | undef
  * optional ones that are absent or null stay absent.
  */
 export const checkFields = <P extends Fields>(fields: P, value: unknown, path = 'params'): Checked<InferFields<P>> => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { ok: false, refusal: refuse(path, `${path} must be an object.`) };
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { ok: false, refusal: refuse(path, `${path} must be an object.`) };
   const known: Record<string, unknown> = {};
   for (const name in fields) {
     const field = fields[name];

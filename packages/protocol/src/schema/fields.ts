@@ -127,13 +127,24 @@ export const choice = <const V extends string>(doc: string, ...values: readonly 
   ({ type: 'choice', doc, values }) as const satisfies ChoiceField<V>;
 export const array = <F extends Field>(doc: string, items: F, limit: LimitName, min = 0) =>
   ({ type: 'array', doc, items, min, max: LIMITS[limit] as number, limit }) as const satisfies ArrayField<F>;
-export const map = <F extends Field>(doc: string, values: F) => ({ type: 'map', doc, values }) as const satisfies MapField<F>;
-export const object = <P extends Fields>(doc: string, fields: P) => ({ type: 'object', doc, fields }) as const satisfies ObjectField<P>;
+export const map = <F extends Field>(doc: string, values: F) =>
+  ({ type: 'map', doc, values }) as const satisfies MapField<F>;
+export const object = <P extends Fields>(doc: string, fields: P) =>
+  ({ type: 'object', doc, fields }) as const satisfies ObjectField<P>;
 export const union = <const O extends readonly ObjectField[]>(doc: string, ...options: O) =>
   ({ type: 'union', doc, options }) as const satisfies UnionField<O>;
 
 const idField = (doc: string, pattern: RegExp, form: string) =>
-  ({ type: 'string', doc, unit: 'characters', min: 1, max: LIMITS.maxIdBytes, limit: 'maxIdBytes', pattern, form }) as const satisfies StringField;
+  ({
+    type: 'string',
+    doc,
+    unit: 'characters',
+    min: 1,
+    max: LIMITS.maxIdBytes,
+    limit: 'maxIdBytes',
+    pattern,
+    form,
+  }) as const satisfies StringField;
 export const id = (doc: string) => idField(doc, ID_PATTERN, 'A-Z a-z 0-9 _ - .');
 export const userId = (doc: string) => idField(doc, USER_ID_PATTERN, 'a user id');
 export const groupId = (doc: string) => idField(doc, GROUP_ID_PATTERN, '"g." and 16 to 32 of A-Z a-z 0-9 _ -');
@@ -151,7 +162,22 @@ export const handle = (doc: string) =>
   }) as const satisfies StringField;
 /** Text for people: any well-formed Unicode. */
 export const text = (doc: string, limit: LimitName, min = 1) =>
-  ({ type: 'string', doc, unit: 'codePoints', min, max: LIMITS[limit] as number, limit }) as const satisfies StringField;
+  ({
+    type: 'string',
+    doc,
+    unit: 'codePoints',
+    min,
+    max: LIMITS[limit] as number,
+    limit,
+  }) as const satisfies StringField;
 /** A secret the server compares and never shows. */
 export const secret = (doc: string, limit: LimitName, min = 1) =>
-  ({ type: 'string', doc, unit: 'characters', min, max: LIMITS[limit] as number, limit, secret: true }) as const satisfies StringField;
+  ({
+    type: 'string',
+    doc,
+    unit: 'characters',
+    min,
+    max: LIMITS[limit] as number,
+    limit,
+    secret: true,
+  }) as const satisfies StringField;

@@ -3,7 +3,23 @@
  * is `{ id, method, params, outbox?, n? }`; over HTTP it is `POST /v1/<method>` with the params as body and `(outbox, n)`
  * in the headers `duolog-outbox` and `duolog-n`.
  */
-import { array, boolean, conversationId, groupId, handle, id, integer, map, object, optional, secret, text, time, userId, choice } from './fields.ts';
+import {
+  array,
+  boolean,
+  conversationId,
+  groupId,
+  handle,
+  id,
+  integer,
+  map,
+  object,
+  optional,
+  secret,
+  text,
+  time,
+  userId,
+  choice,
+} from './fields.ts';
 import type { Fields, InferFields } from './fields.ts';
 import { CONVERSATION, DEVICE, ENTRY, MEMBER, MESSAGE, USER } from './objects.ts';
 import type { ErrorCode } from '../errors.ts';
@@ -23,7 +39,10 @@ export interface Method {
 
 const password = secret('Password', 'maxPasswordLength', LIMITS.minPasswordLength);
 const page = optional(integer('How many at most', 1, LIMITS.maxPage));
-const limits = object('The limits in force', Object.fromEntries(Object.keys(LIMITS).map((name) => [name, integer(name)])));
+const limits = object(
+  'The limits in force',
+  Object.fromEntries(Object.keys(LIMITS).map((name) => [name, integer(name)])),
+);
 
 export const METHODS = {
   hello: {
@@ -55,7 +74,11 @@ export const METHODS = {
     kind: 'command',
     auth: 'none',
     over: 'http',
-    params: { handle: handle('The handle, unique'), password, name: optional(text('Display name; the handle if left out', 'maxNameLength')) },
+    params: {
+      handle: handle('The handle, unique'),
+      password,
+      name: optional(text('Display name; the handle if left out', 'maxNameLength')),
+    },
     result: { user: userId('The new user') },
     errors: ['handleTaken'],
   },
@@ -64,7 +87,11 @@ export const METHODS = {
     kind: 'command',
     auth: 'none',
     over: 'http',
-    params: { handle: handle('The handle'), password, deviceName: text('Name of the device, for the device list', 'maxNameLength') },
+    params: {
+      handle: handle('The handle'),
+      password,
+      deviceName: text('Name of the device, for the device list', 'maxNameLength'),
+    },
     result: { user: userId('Who one is'), device: id('The new device'), token: id('Bearer token') },
     errors: ['badCredentials', 'limitExceeded'],
   },
@@ -83,7 +110,10 @@ export const METHODS = {
     auth: 'device',
     over: 'http',
     params: {},
-    result: { servers: array('WebSocket addresses', text('Address', 'maxPasswordLength'), 'maxPage'), ticket: text('Signed ticket', 'maxFrameBytes') },
+    result: {
+      servers: array('WebSocket addresses', text('Address', 'maxPasswordLength'), 'maxPage'),
+      ticket: text('Signed ticket', 'maxFrameBytes'),
+    },
     errors: ['unavailable'],
   },
   'account.get': {
@@ -218,7 +248,11 @@ export const METHODS = {
       after: optional(integer('Messages with a larger seq')),
       limit: page,
     },
-    result: { messages: array('The messages', MESSAGE, 'maxPage'), lastSeq: integer('The newest seq one may read'), more: boolean('Whether there are more in that direction') },
+    result: {
+      messages: array('The messages', MESSAGE, 'maxPage'),
+      lastSeq: integer('The newest seq one may read'),
+      more: boolean('Whether there are more in that direction'),
+    },
     errors: ['notFound'],
   },
   'message.get': {
@@ -245,7 +279,11 @@ export const METHODS = {
     auth: 'device',
     over: 'both',
     params: { conversation: conversationId('Which') },
-    result: { conversation: CONVERSATION, members: array('Members now', MEMBER, 'maxMembers'), read: map('Read position by user id', integer('A seq')) },
+    result: {
+      conversation: CONVERSATION,
+      members: array('Members now', MEMBER, 'maxMembers'),
+      read: map('Read position by user id', integer('A seq')),
+    },
     errors: ['notFound'],
   },
   'conversation.list': {
@@ -254,7 +292,10 @@ export const METHODS = {
     auth: 'device',
     over: 'both',
     params: { after: optional(conversationId('The last id of the page before')), limit: page },
-    result: { conversations: array('The conversations', CONVERSATION, 'maxPage'), more: boolean('Whether there are more') },
+    result: {
+      conversations: array('The conversations', CONVERSATION, 'maxPage'),
+      more: boolean('Whether there are more'),
+    },
     errors: [],
   },
   sync: {
@@ -262,11 +303,19 @@ export const METHODS = {
     kind: 'query',
     auth: 'device',
     over: 'both',
-    params: { epoch: optional(id('Epoch of the cursor; none yet: left out')), cursor: integer('The last useq applied'), limit: page },
+    params: {
+      epoch: optional(id('Epoch of the cursor; none yet: left out')),
+      cursor: integer('The last useq applied'),
+      limit: page,
+    },
     result: {
       epoch: id('The store’s epoch'),
       head: integer('Head of the user log'),
-      state: choice('run: entries follow; reset: drop everything but outbox and drafts, cursor = head, list the conversations', 'run', 'reset'),
+      state: choice(
+        'run: entries follow; reset: drop everything but outbox and drafts, cursor = head, list the conversations',
+        'run',
+        'reset',
+      ),
       entries: array('The run', ENTRY, 'maxPage'),
       more: boolean('Whether to ask again at once'),
     },

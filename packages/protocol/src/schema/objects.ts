@@ -1,8 +1,28 @@
 /** The things that travel: messages, entries, conversations, devices. */
-import { array, boolean, choice, conversationId, handle, id, integer, map, object, optional, text, time, union, userId } from './fields.ts';
+import {
+  array,
+  boolean,
+  choice,
+  conversationId,
+  handle,
+  id,
+  integer,
+  map,
+  object,
+  optional,
+  text,
+  time,
+  union,
+  userId,
+} from './fields.ts';
 import type { Infer } from './fields.ts';
 
-const conversationKind = choice('direct: exactly two users; group: 2 to 100 members; self: saved messages', 'direct', 'group', 'self');
+const conversationKind = choice(
+  'direct: exactly two users; group: 2 to 100 members; self: saved messages',
+  'direct',
+  'group',
+  'self',
+);
 const role = choice('What a member may do: an owner renames the group and removes members', 'owner', 'member');
 
 export const CHANGE = object('What a message of kind `change` did', {
@@ -17,8 +37,12 @@ export const MESSAGE = object('One item of a conversation log. `(conversation, s
   kind: choice('text: said by the sender; change: done by the sender to name or members', 'text', 'change'),
   sender: userId('Who said or did it'),
   at: time('When the server took it'),
-  text: optional(text('With kind `text`: the text, or its first previewLength code points if `length` is there', 'maxTextLength')),
-  length: optional(integer('Code points of the whole text, when only the beginning is here: fetch it with message.get')),
+  text: optional(
+    text('With kind `text`: the text, or its first previewLength code points if `length` is there', 'maxTextLength'),
+  ),
+  length: optional(
+    integer('Code points of the whole text, when only the beginning is here: fetch it with message.get'),
+  ),
   change: optional(CHANGE),
 });
 
@@ -33,16 +57,19 @@ export const ENTRIES = {
     kind: choice('Kind of entry', 'message'),
     message: MESSAGE,
   }),
-  sent: object('One’s own message, on the device whose outbox it came from, without the text it already has. In `sync` it is a `message`', {
-    type: entry,
-    useq,
-    kind: choice('Kind of entry', 'sent'),
-    conversation: conversationId('The conversation'),
-    seq: integer('Its place', 1),
-    at: time('When the server took it'),
-    outbox: id('The outbox of this device'),
-    n: integer('The command’s number', 1),
-  }),
+  sent: object(
+    'One’s own message, on the device whose outbox it came from, without the text it already has. In `sync` it is a `message`',
+    {
+      type: entry,
+      useq,
+      kind: choice('Kind of entry', 'sent'),
+      conversation: conversationId('The conversation'),
+      seq: integer('Its place', 1),
+      at: time('When the server took it'),
+      outbox: id('The outbox of this device'),
+      n: integer('The command’s number', 1),
+    },
+  ),
   membership: object('One joined or left a conversation', {
     type: entry,
     useq,
