@@ -157,7 +157,8 @@ export class Device {
   /** Sends what the window allows: n only when n − 8 and all before are answered (COM10). */
   #pump(lane: Lane): void {
     if (!this.connected) return;
-    for (const wanted of lane.wanted.slice(0, LIMITS.outboxWindow)) if (wanted.attempt === undefined) this.#ask(lane, wanted);
+    const below = (lane.wanted[0]?.n ?? 0) + LIMITS.outboxWindow;
+    for (const wanted of lane.wanted) if (wanted.n < below && wanted.attempt === undefined) this.#ask(lane, wanted);
   }
 
   #ask(lane: Lane, wanted: Wanted): void {

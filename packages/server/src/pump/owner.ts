@@ -71,7 +71,8 @@ export const createOwner = (options: OwnerOptions): Owner => {
   const queue = createQueue(limits);
   const deciding = createDeciding({ ...options, entities });
   const letGo = createLettingGo({ partition, accepted: options.accepted, bus, links, outgoing });
-  let running = false;
+  /** The loop over what is queued, while it runs. */
+  let running: Promise<void> | undefined;
   let state: 'open' | 'releasing' | 'stopped' = 'open';
   let repeatTimer: Timer | undefined;
   /** Turns whose commit is under way, oldest first. */
@@ -121,7 +122,6 @@ export const createOwner = (options: OwnerOptions): Owner => {
   };
 
   const run = async (): Promise<void> => {
-    running = true;
     try {
       while (queue.length > 0 && !stopped()) {
         if (entities.crowded) {
@@ -138,19 +138,18 @@ export const createOwner = (options: OwnerOptions): Owner => {
         underWay.push(done);
         while (underWay.length >= ledger.window) await underWay[0];
       }
-      await Promise.all(underWay);
     } catch (cause) {
       if (!stopped()) {
         stop();
         options.broken(cause);
       }
     } finally {
-      running = false;
+      running = undefined;
     }
   };
 
   const wake = (): void => {
-    if (!running && state !== 'stopped' && queue.length > 0) void run();
+    if (running === undefined && state !== 'stopped' && queue.length > 0) running = run();
   };
 
   const repeatLinks = (): void => {
@@ -193,10 +192,10 @@ export const createOwner = (options: OwnerOptions): Owner => {
     release: async () => {
       if (state !== 'open') return;
       state = 'releasing';
-      while (running || queue.length > 0) {
-        wake();
-        await new Promise<void>((resolve) => clock.soon(resolve));
-      }
+      // Nothing is taken any more, so the loop ends once the queue is empty.
+      await running;
+      await Promise.all(underWay);
+      if (stopped()) return;
       stop();
       await ledger.release(partition, claim.id);
     },
