@@ -5,7 +5,7 @@ import type { Clock } from '../../packages/server/src/ports/clock.ts';
 export interface ClockSubject {
   readonly clock: Clock;
   /** Lets this much time pass on that clock, or a little more. */
-  pass(ms: number): Promise<void>;
+  readonly pass: (ms: number) => Promise<void>;
 }
 
 /** Runs the contract of `Clock` over an engine. */

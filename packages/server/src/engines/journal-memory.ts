@@ -45,7 +45,10 @@ const subjectOf = (stream: Stream, partition: number): Subject => {
 
 /** The journal kept in memory, shared by the nodes of a world. */
 export class MemoryJournal {
-  readonly maxBytes: number;
+  /** Beyond, appends find it full. */
+  maxBytes: number;
+  /** Told of every record as it is stored, for tests that compare with them. */
+  observe: ((partition: number, record: JournalRecord) => void) | undefined;
   #stream: Stream;
 
   constructor(name = 'journal-1', maxBytes = Number.POSITIVE_INFINITY) {
@@ -70,9 +73,9 @@ export class MemoryJournal {
 }
 
 const takeAppend = (
+  journal: MemoryJournal,
   stream: Stream,
   append: { readonly partition: number; readonly expect: number; readonly record: Omit<Kept, 'position'> },
-  maxBytes: number,
   conduct: Conduct | undefined,
 ): AppendOutcome => {
   const { partition, expect, record } = append;
@@ -88,11 +91,13 @@ const takeAppend = (
     return { kind: 'refused' };
   }
   const full = conduct?.faults.strikes(conduct.faults.rates.full) ?? false;
-  if (full || stream.bytes + record.bytes.length > maxBytes) return { kind: 'full' };
+  if (full || stream.bytes + record.bytes.length > journal.maxBytes) return { kind: 'full' };
   stream.last += 1;
   stream.bytes += record.bytes.length;
   subject.last = stream.last;
-  subject.kept.push({ ...record, position: stream.last });
+  const kept = { ...record, position: stream.last };
+  subject.kept.push(kept);
+  journal.observe?.(partition, kept);
   stream.positions.set(record.id, stream.last);
   for (const listener of subject.listeners) {
     if (conduct === undefined) queueMicrotask(listener);
@@ -131,7 +136,7 @@ export const openMemoryJournal = (journal: MemoryJournal, conduct?: Conduct): Jo
       const record = { id, bytes: bytes.slice() };
       const write = (): AppendOutcome => {
         const at = conduct?.world.monotonic() ?? 0;
-        return takeAppend(stream, { partition, expect, record: { ...record, at } }, journal.maxBytes, conduct);
+        return takeAppend(journal, stream, { partition, expect, record: { ...record, at } }, conduct);
       };
       return tell(conduct, write, { kind: 'unknown' }, (copies) => (subjectOf(stream, partition).underWay += copies));
     },
