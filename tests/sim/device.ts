@@ -79,7 +79,7 @@ export class Device {
     this.#connection = connection;
     connection.hello((outcome) => {
       if (!outcome.ok) return this.disconnect();
-      this.#learnHead(JSON.parse(outcome.result) as { head: number }, askedAtUs, 'hello');
+      this.#learnHead(outcome, askedAtUs, 'hello');
       void this.pull();
       for (const lane of this.#lanes.values()) this.#pump(lane);
     });

@@ -38,7 +38,7 @@ export class Connection {
     });
   }
 
-  hello(reply: (outcome: Outcome) => void): void {
+  hello(reply: (outcome: { readonly ok: true; readonly head: number } | { readonly ok: false }) => void): void {
     this.#gateway.route(this.device, (outcome) => this.#deliver(() => reply(outcome)));
   }
 
@@ -105,8 +105,14 @@ export class Gateway {
     return connection;
   }
 
-  route(device: Device, reply: (outcome: Outcome) => void): void {
-    this.node.edge.ask({ kind: 'route', user: device.user, device: device.device, on: true }, reply);
+  /** Announces the device to the owner of its user. The head is the store's if the owner, who may be an old one, knows less. */
+  route(device: Device, reply: (outcome: { readonly ok: true; readonly head: number } | { readonly ok: false }) => void): void {
+    const { user } = device;
+    this.node.edge.ask({ kind: 'route', user, device: device.device, on: true }, (outcome) => {
+      if (!outcome.ok) return reply({ ok: false });
+      const { head } = JSON.parse(outcome.result) as { head: number };
+      void this.#queries.userHead(user).then((stored) => reply({ ok: true, head: Math.max(head, stored) }));
+    });
   }
 
   closed(connection: Connection): void {
@@ -145,7 +151,7 @@ export class Gateway {
       if (partitionOf(userKey(user), this.world.partitions) !== partition) continue;
       for (const connection of connections) {
         this.route(connection.device, (outcome) => {
-          if (outcome.ok) connection.head((JSON.parse(outcome.result) as { head: number }).head);
+          if (outcome.ok) connection.head(outcome.head);
         });
       }
     }

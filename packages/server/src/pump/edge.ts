@@ -16,7 +16,7 @@ export interface EdgeListener {
   item(item: Exclude<LinkItem, { kind: 'result' | 'failure' }>): void;
   /** All items of one link message were given: what has gathered for a connection may be written as one frame. */
   turnEnd(): void;
-  /** Something of this partition's link was missed, or it has a new owner: announce routes and watches again, tell clients the heads. */
+  /** Something of this partition's link was missed, or it has a new owner: announce routes and watches again, tell clients the heads. May be called more often than needed. */
   resync(partition: number): void;
 }
 
@@ -200,7 +200,12 @@ export const createEdge = (options: {
     if (!complete) listener?.resync(message.partition);
   };
 
-  directory.onChange(reroute);
+  directory.onChange((partition) => {
+    // A new owner knows nothing of what this node holds, and may have nothing to say to it.
+    links.delete(partition);
+    reroute(partition);
+    listener?.resync(partition);
+  });
   clock.after(SWEEP_MS, sweep);
 
   return {
