@@ -7,6 +7,7 @@ import type { Entities } from './entities.ts';
 import type { Failure, Outcome, SoftRequest } from './messages.ts';
 import type { Item } from './queue.ts';
 import type { PumpCounters, PumpPlant } from './settings.ts';
+import { commandBytes, takingBytes } from './sizes.ts';
 import { decideCommand, markAccepted, newTurn, recipientsOf, rowsOf, takeParcel } from './turn.ts';
 import type { Turn, TurnContext } from './turn.ts';
 
@@ -127,6 +128,15 @@ export const createDeciding = (options: {
     debts.answers.push({ edge, ref: request.ref, outcome });
   };
 
+  /** Bytes that deciding about an item adds to the batch, at most. */
+  const atMost = (item: Item): number => {
+    if (item.kind === 'parcels') return item.parcels.reduce((sum, parcel) => sum + takingBytes(parcel), 0);
+    if ('soft' in item.request) return 0;
+    const { envelope } = item.request;
+    const members = entities.get(envelope.entity).conversation?.roster?.members.length ?? 0;
+    return commandBytes(envelope, members, partitions === 1 ? 0 : Math.min(members, partitions));
+  };
+
   /** Parcels to this very partition are part of the batch; they may make others. */
   const takeOwnParcels = async (turn: Turn, context: TurnContext): Promise<void> => {
     for (let own = turn.parcels.get(partition); own !== undefined; own = turn.parcels.get(partition)) {
@@ -152,7 +162,7 @@ export const createDeciding = (options: {
       const context: TurnContext = { entities, partition, partitions, now: Math.floor(clock.now()) };
       let decided = 0;
       for (const item of items) {
-        if (turn.bytes > ledger.maxBatchBytes / 2) break;
+        if (decided > 0 && turn.bytes + atMost(item) > ledger.maxBatchBytes) break;
         if (item.kind === 'parcels') decideParcels(debts, context, item);
         else decideRequest(debts, context, item);
         decided += 1;

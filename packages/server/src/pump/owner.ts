@@ -54,6 +54,13 @@ export interface Owner {
 
 const REPEAT_LINKS_MS = 1_000;
 
+const CHANGING: Failure = { code: 'unavailable', detail: 'The owner is changing.', facts: { retryAfterMs: 200 } };
+const OVERLOADED: Failure = {
+  code: 'overloaded',
+  detail: 'The server has more work than it may queue.',
+  facts: { retryAfterMs: 1_000 },
+};
+
 export const createOwner = (options: OwnerOptions): Owner => {
   const { claim, ledger, bus, clock, limits, counters, plants } = options;
   const { partition } = claim;
@@ -144,12 +151,13 @@ export const createOwner = (options: OwnerOptions): Owner => {
         options.broken(cause);
       }
     } finally {
+      // In one step with the look at the queue above: what is queued from now on finds nobody running and wakes.
       running = undefined;
     }
   };
 
   const wake = (): void => {
-    if (running === undefined && state !== 'stopped' && queue.length > 0) running = run();
+    if (running === undefined && !stopped() && queue.length > 0) running = run();
   };
 
   const repeatLinks = (): void => {
@@ -159,28 +167,19 @@ export const createOwner = (options: OwnerOptions): Owner => {
   repeatTimer = clock.after(REPEAT_LINKS_MS, repeatLinks);
   for (const { stamp, parcels } of claim.unsettled) outgoing.add(stamp, parcels);
 
-  const refuseAll = (edge: NodeId, submission: Submission, failure: Failure): void => {
-    bus.send(edge, { type: 'notTaken', partition, refs: submission.requests.map(({ ref }) => ref), failure });
+  const refuse = (edge: NodeId, requests: Submission['requests'], failure: Failure): void => {
+    bus.send(edge, { type: 'notTaken', partition, refs: requests.map(({ ref }) => ref), failure });
   };
 
   return {
     claim,
-    take: (edge, submission) => {
-      if (state !== 'open')
-        return refuseAll(edge, submission, {
-          code: 'unavailable',
-          detail: 'The owner is changing.',
-          facts: { retryAfterMs: 200 },
-        });
-      if (!queue.addRequests(edge, submission.requests)) {
-        counters.overloaded += submission.requests.length;
-        return refuseAll(edge, submission, {
-          code: 'overloaded',
-          detail: 'The server has more work than it may queue.',
-          facts: { retryAfterMs: 1_000 },
-        });
-      }
+    take: (edge, { requests }) => {
+      if (state !== 'open') return refuse(edge, requests, CHANGING);
+      const taken = queue.addRequests(edge, requests);
       wake();
+      if (taken === requests.length) return;
+      counters.overloaded += requests.length - taken;
+      refuse(edge, requests.slice(taken), OVERLOADED);
     },
     takeParcels: (from, message) => {
       if (state !== 'open') return;

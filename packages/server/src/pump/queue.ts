@@ -18,8 +18,8 @@ export type Item =
 
 export interface Queue {
   readonly length: number;
-  /** False: no room for all of them, none was taken. */
-  addRequests(edge: NodeId, requests: readonly Request[]): boolean;
+  /** Takes requests while there is room; how many it took. */
+  addRequests(edge: NodeId, requests: readonly Request[]): number;
   /** Takes batches while there is room; the rest comes again (COM5). */
   addParcels(from: NodeId, message: Parcels): void;
   /** Takes out what one turn may hold, by number. */
@@ -44,9 +44,10 @@ export const createQueue = (limits: OwnerLimits): Queue => {
       return items.length;
     },
     addRequests: (edge, requests) => {
-      if (items.length + requests.length > limits.maxQueuedRequests) return false;
-      for (const request of requests) items.push({ kind: 'request', edge, request });
-      return true;
+      const room = Math.max(0, limits.maxQueuedRequests - items.length);
+      const taken = requests.length <= room ? requests : requests.slice(0, room);
+      for (const request of taken) items.push({ kind: 'request', edge, request });
+      return taken.length;
     },
     addParcels: (from, message) => {
       for (const { stamp, parcels: batch } of message.batches) {

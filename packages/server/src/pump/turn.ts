@@ -13,6 +13,7 @@ import { acceptedKey, conversationKey, encodeJson, nameKey, outboxKey, partition
 import { decideUser, takeUserParcel } from '../core/users.ts';
 import type { Entities, Entity } from './entities.ts';
 import { isConversation, isName, isUser } from './entities.ts';
+import { OUTBOX_BYTES, rowBytes, sendingBytes } from './sizes.ts';
 import type { Failure, Outcome } from './messages.ts';
 
 /** All that a turn decided, before and after it is stored. */
@@ -51,11 +52,6 @@ export interface TurnContext {
   readonly now: number;
 }
 
-/** Bytes of an entry row and its share of keys and digest. */
-const ENTRY_BYTES = 120;
-/** Bytes of an outbox row with eight answers. */
-const OUTBOX_BYTES = 512;
-
 const grow = (turn: Turn, entity: string, before: number, after: number): void => {
   if (after === before) return;
   const grown = turn.grown.get(entity);
@@ -64,14 +60,14 @@ const grow = (turn: Turn, entity: string, before: number, after: number): void =
 };
 
 const addRow = (turn: Turn, entity: string, row: RowChange): void => {
-  turn.bytes += row.value.length + 64;
+  turn.bytes += rowBytes(row);
   if (row.partition === entity) turn.ownRows.set(`${row.partition} ${row.key}`, row);
   else turn.rows.push(row);
 };
 
 /** Parcels by destination: those with several recipients are divided among the partitions of these. */
 const addParcel = (turn: Turn, context: TurnContext, parcel: Parcel): void => {
-  if (context.partitions === 1) return post(turn, 0, parcel);
+  if (context.partitions === 1) return post(turn, context, 0, parcel);
   switch (parcel.kind) {
     case 'message':
     case 'membership': {
@@ -82,17 +78,17 @@ const addParcel = (turn: Turn, context: TurnContext, parcel: Parcel): void => {
         if (share === undefined) shares.set(destination, [user]);
         else share.push(user);
       }
-      for (const [destination, to] of shares) post(turn, destination, { ...parcel, to });
+      for (const [destination, to] of shares) post(turn, context, destination, { ...parcel, to });
       return;
     }
     case 'position':
-      return post(turn, partitionOf(conversationKey(parcel.conversation), context.partitions), parcel);
+      return post(turn, context, partitionOf(conversationKey(parcel.conversation), context.partitions), parcel);
     case 'account':
     case 'handle':
-      return post(turn, partitionOf(userKey(parcel.user), context.partitions), parcel);
+      return post(turn, context, partitionOf(userKey(parcel.user), context.partitions), parcel);
     case 'confirmed':
     case 'released':
-      return post(turn, partitionOf(nameKey(parcel.handle), context.partitions), parcel);
+      return post(turn, context, partitionOf(nameKey(parcel.handle), context.partitions), parcel);
     default: {
       const never: never = parcel;
       return never;
@@ -100,8 +96,8 @@ const addParcel = (turn: Turn, context: TurnContext, parcel: Parcel): void => {
   }
 };
 
-const post = (turn: Turn, destination: number, parcel: Parcel): void => {
-  turn.bytes += parcel.kind === 'message' ? parcel.fields.length + parcel.to.length * ENTRY_BYTES : 2 * ENTRY_BYTES;
+const post = (turn: Turn, context: TurnContext, destination: number, parcel: Parcel): void => {
+  turn.bytes += sendingBytes(parcel, destination === context.partition);
   const parcels = turn.parcels.get(destination);
   if (parcels === undefined) turn.parcels.set(destination, [parcel]);
   else parcels.push(parcel);

@@ -1,0 +1,335 @@
+import { expect, test } from 'bun:test';
+import { directId } from '@duolog/protocol';
+import { alice, asks, bob, carol, group, numbered } from '../../testing/people.ts';
+import { PumpRig } from '../../testing/pump-rig.ts';
+import type { Batch } from '../ports/ledger.ts';
+import { settlePromises } from '../engines/clock-manual.ts';
+
+const direct = directId(alice, bob);
+const begin = asks(`c/${direct}`, alice, { kind: 'createDirect' });
+const say = (text: string, user = alice) => asks(`c/${direct}`, user, { kind: 'send', text });
+const signUp = (user: string, handle: string) =>
+  asks(`n/${handle}`, user, { kind: 'signUp', user, name: handle, passwordHash: 'hash' });
+const logIn = (user: string, device: string) => asks(`u/${user}`, user, { kind: 'addDevice', device, name: device });
+
+/** Alice and Bob with a device each on the edge, and their conversation. */
+const openChat = async (options: ConstructorParameters<typeof PumpRig>[0] = {}) => {
+  const rig = new PumpRig(options);
+  const owner = await rig.openOwner();
+  await rig.results(signUp(alice, 'alice'), signUp(bob, 'bob'));
+  await rig.results(logIn(alice, 'phone'), logIn(bob, 'laptop'), begin);
+  await rig.soft({ kind: 'route', user: alice, device: 'phone', on: true });
+  await rig.soft({ kind: 'route', user: bob, device: 'laptop', on: true });
+  owner.batches.length = 0;
+  rig.heard.length = 0;
+  return { rig, owner };
+};
+
+test('nothing is answered or delivered before the commit, everything after it [COM1] [SYN6]', async () => {
+  const { rig, owner } = await openChat();
+  owner.commits.close();
+  const [ref = 0] = rig.send(say('hello'));
+  await settlePromises();
+  expect(owner.commits.waiting).toBe(1);
+  expect(rig.heard).toEqual([]);
+  owner.commits.open();
+  await settlePromises();
+  expect(rig.outcomes.get(ref)).toMatchObject({ ok: true });
+  expect(rig.links).toHaveLength(1);
+  expect(rig.items.map(({ kind }) => kind)).toEqual(['entry']);
+});
+
+test('message, outbox row and the entries of all members are one batch [COM1]', async () => {
+  const { rig, owner } = await openChat();
+  await rig.results(numbered(1, say('hello'), 'outbox-1', 'phone'));
+  expect(owner.batches).toHaveLength(1);
+  expect(owner.batches[0]?.rows.map(({ partition, key }) => `${partition} ${key}`).toSorted()).toEqual([
+    `c/${direct} outbox/${alice}/outbox-1`,
+    `c/${direct}/0 001`,
+    `u/${alice}/0 004`,
+    `u/${bob}/0 004`,
+  ]);
+  expect(owner.batches[0]?.parcels).toEqual([]);
+  expect(owner.batches[0]?.grown).toEqual({ [`c/${direct}`]: [1, 1], [`u/${alice}`]: [4, 4], [`u/${bob}`]: [4, 4] });
+});
+
+test('what comes during a commit shares the next one, in order [COM1] [MSG3]', async () => {
+  const { rig, owner } = await openChat();
+  owner.commits.close();
+  const refs = [...rig.send(say('1')), ...rig.send(say('2', bob)), ...rig.send(say('3')), ...rig.send(say('4'))];
+  await settlePromises();
+  expect(owner.batches).toHaveLength(1);
+  owner.commits.open();
+  await settlePromises();
+  expect(owner.batches).toHaveLength(2);
+  expect(owner.batches[1]?.grown[`c/${direct}`]).toEqual([2, 4]);
+  const seqs = refs.map((ref) => {
+    const outcome = rig.outcomes.get(ref);
+    return outcome?.ok === true ? (JSON.parse(outcome.result) as { seq: number }).seq : undefined;
+  });
+  expect(seqs).toEqual([1, 2, 3, 4]);
+});
+
+test('one turn has one message for an edge: answers first, then entries in order [COM8] [MSG4]', async () => {
+  const { rig } = await openChat();
+  rig.send(numbered(1, say('1'), 'o', 'phone'), say('2', bob));
+  await settlePromises();
+  expect(rig.links).toHaveLength(1);
+  expect(rig.links[0]?.items.map(({ kind }) => kind)).toEqual(['result', 'result', 'entry', 'entry', 'entry']);
+  expect(rig.items).toMatchObject([
+    { kind: 'entry', to: [[alice, 4]], sent: { device: 'phone' } },
+    { kind: 'entry', to: [[bob, 4]] },
+    {
+      kind: 'entry',
+      to: [
+        [alice, 5],
+        [bob, 5],
+      ],
+    },
+  ]);
+});
+
+test('stamps rise though the clock stands still [COM4]', async () => {
+  const { rig, owner } = await openChat();
+  await rig.results(say('1'));
+  await rig.results(say('2'));
+  const [first, second] = owner.batches;
+  expect(second?.stamp).toBe((first?.stamp ?? 0) + 1);
+});
+
+test('a turn stops at the largest batch, and the rest follows in order [COM1] [MSG3]', async () => {
+  const { rig, owner } = await openChat({ maxBatchBytes: 100_000 });
+  const results = await rig.results(...Array.from({ length: 30 }, (_, i) => say(`${i} ${'x'.repeat(20_000)}`)));
+  expect(results.map(({ seq }) => seq)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
+  expect(owner.batches.length).toBeGreaterThan(5);
+  for (const batch of owner.batches) expect(sizeOf(batch)).toBeLessThanOrEqual(100_000);
+});
+
+/** Rows and parcels as UTF-8. */
+const sizeOf = ({ rows, parcels }: Pick<Batch, 'rows' | 'parcels'>): number =>
+  rows.reduce((sum, row) => sum + row.partition.length + row.key.length + Buffer.byteLength(row.value), 0) +
+  Buffer.byteLength(JSON.stringify(parcels));
+
+test('bytes are counted, not characters [COM1]', async () => {
+  const { rig, owner } = await openChat({ maxBatchBytes: 100_000 });
+  await rig.results(...Array.from({ length: 30 }, (_, i) => say(`${i} ${'中'.repeat(4_000)}`)));
+  for (const batch of owner.batches) expect(sizeOf(batch)).toBeLessThanOrEqual(100_000);
+});
+
+test('groups of a hundred that are made at once do not burst a batch [COM1] [LIM3]', async () => {
+  const { rig, owner } = await openChat({ maxBatchBytes: 700_000 });
+  const members = Array.from({ length: 99 }, (_, i) => `u${`m${i}_`.padEnd(16, '0')}`);
+  const name = '中'.repeat(64);
+  const groups = Array.from({ length: 100 }, (_, i) => `g.${String(i).padStart(16, '0')}`);
+  await rig.results(...groups.map((id) => asks(`c/${id}`, alice, { kind: 'createGroup', name, members })));
+  for (const batch of owner.batches) expect(sizeOf(batch)).toBeLessThanOrEqual(700_000);
+});
+
+test('the longest texts go one by one where two do not fit [COM1] [LIM2]', async () => {
+  const { rig, owner } = await openChat({ maxBatchBytes: 700_000 });
+  await rig.results(...Array.from({ length: 6 }, () => say('🙂'.repeat(99_999))));
+  expect(owner.batches).toHaveLength(6);
+  for (const batch of owner.batches) expect(sizeOf(batch)).toBeLessThanOrEqual(700_000);
+});
+
+test('with a window of two a second turn is decided while the first is under way, and answered after it [COM1]', async () => {
+  const { rig, owner } = await openChat({ window: 2 });
+  owner.commits.close();
+  const [first = 0] = rig.send(say('1'));
+  await settlePromises();
+  const [second = 0] = rig.send(say('2'));
+  await settlePromises();
+  expect(owner.commits.waiting).toBe(2);
+  const [third = 0] = rig.send(say('3'));
+  await settlePromises();
+  expect(owner.commits.waiting).toBe(2);
+  owner.commits.letOne();
+  await settlePromises();
+  expect([first, second, third].map((ref) => rig.outcomes.has(ref))).toEqual([true, false, false]);
+  expect(owner.commits.waiting).toBe(2);
+  owner.commits.open();
+  await settlePromises();
+  expect([first, second, third].map((ref) => rig.outcomes.get(ref)?.ok)).toEqual([true, true, true]);
+});
+
+test.each([1, 2, 3])(
+  'what comes while the last commit is under way is not forgotten, with a window of %i [SYN6]',
+  async (window) => {
+    const { rig, owner } = await openChat({ window });
+    owner.commits.close();
+    const refs = [...rig.send(say('1'))];
+    await settlePromises();
+    refs.push(...rig.send(say('2')));
+    await settlePromises();
+    owner.commits.open();
+    await settlePromises();
+    expect(refs.map((ref) => rig.outcomes.get(ref)?.ok)).toEqual([true, true]);
+  },
+);
+
+test('an answer that needs no commit waits for those before it [COM1] [COM10]', async () => {
+  const { rig, owner } = await openChat({ window: 2 });
+  owner.commits.close();
+  const command = numbered(1, say('once'), 'o', 'phone');
+  const [first = 0] = rig.send(command);
+  await settlePromises();
+  const [repeat = 0] = rig.send(command);
+  await settlePromises();
+  expect(rig.outcomes.has(repeat)).toBe(false);
+  owner.commits.open();
+  await settlePromises();
+  expect(rig.outcomes.get(repeat)).toEqual(rig.outcomes.get(first) ?? { ok: true, result: '' });
+  expect(rig.row(`c/${direct}/0`, '002')).toBeUndefined();
+});
+
+test('a fenced owner answers nothing, tells that it lost, and takes nothing more [COM2]', async () => {
+  const { rig, owner } = await openChat({ window: 2 });
+  const rival = rig.openWorker('rival');
+  owner.commits.close();
+  const [first = 0] = rig.send(say('1'));
+  await settlePromises();
+  const [second = 0] = rig.send(say('2'));
+  await settlePromises();
+  await rival.worker.claim(0);
+  owner.commits.open();
+  await settlePromises();
+  expect(owner.lost).toEqual([0]);
+  expect(owner.broken).toEqual([]);
+  expect([first, second].map((ref) => rig.outcomes.has(ref))).toEqual([false, false]);
+  expect(rig.items).toEqual([]);
+  expect(owner.worker.owns(0)).toBe(false);
+  expect(await rig.ask(say('3'))).toMatchObject([{ ok: false, failure: { code: 'unavailable' } }]);
+  rig.directory.set(0, 'rival');
+  expect(await rig.results(say('4'))).toMatchObject([{ seq: 1 }]);
+});
+
+test('a ledger that breaks stops the owner: nothing of the batch, nor of those behind it, is answered [COM9]', async () => {
+  const { rig, owner } = await openChat({ window: 2 });
+  owner.commits.close();
+  const refs = [...rig.send(say('1'))];
+  await settlePromises();
+  refs.push(...rig.send(say('2')));
+  await settlePromises();
+  owner.failure = new Error('EIO');
+  owner.commits.open();
+  await settlePromises();
+  expect(owner.broken).toEqual([owner.failure]);
+  expect(refs.map((ref) => rig.outcomes.has(ref))).toEqual([false, false]);
+  expect(owner.worker.owns(0)).toBe(false);
+});
+
+test('a partition given up in peace finishes what it took and takes nothing more [COM2]', async () => {
+  const { rig, owner } = await openChat({ window: 2 });
+  owner.commits.close();
+  const refs = [...rig.send(say('1'))];
+  await settlePromises();
+  refs.push(...rig.send(say('2')));
+  await settlePromises();
+  refs.push(...rig.send(say('3')));
+  const releasing = owner.worker.release(0);
+  await settlePromises();
+  expect(await rig.ask(say('too late'))).toMatchObject([{ ok: false, failure: { code: 'unavailable' } }]);
+  expect(owner.released).toEqual([]);
+  owner.commits.open();
+  await releasing;
+  expect(refs.map((ref) => rig.outcomes.get(ref)?.ok)).toEqual([true, true, true]);
+  expect(owner.released).toEqual([0]);
+  expect(owner.worker.owns(0)).toBe(false);
+});
+
+test('giving up while fenced ends, and releases nothing that belongs to another [COM2]', async () => {
+  const { rig, owner } = await openChat();
+  const rival = rig.openWorker('rival');
+  owner.commits.close();
+  rig.send(say('1'));
+  await settlePromises();
+  const releasing = owner.worker.release(0);
+  await rival.worker.claim(0);
+  owner.commits.open();
+  await releasing;
+  expect(owner.released).toEqual([]);
+  expect(rival.worker.owns(0)).toBe(true);
+});
+
+test('an owner that gives up does not spin while it waits [LIM9]', async () => {
+  const { rig, owner } = await openChat();
+  owner.commits.close();
+  rig.send(say('1'));
+  await settlePromises();
+  const releasing = owner.worker.release(0);
+  let callbacks = 0;
+  while (callbacks < 50 && (await rig.clock.step(10))) callbacks += 1;
+  expect(callbacks).toBeLessThan(5);
+  owner.commits.open();
+  await releasing;
+});
+
+test('a full queue answers overloaded with a time, and what was taken before is answered [LIM9]', async () => {
+  const { rig, owner } = await openChat({ limits: { maxQueuedRequests: 4 } });
+  owner.commits.close();
+  const taken = [...rig.send(say('0'))];
+  await settlePromises();
+  taken.push(...rig.send(say('1'), say('2'), say('3')));
+  const [fits = 0, beyond = 0] = rig.send(say('4'), say('5'));
+  await settlePromises();
+  expect(rig.outcomes.get(beyond)).toMatchObject({
+    ok: false,
+    failure: { code: 'overloaded', facts: { retryAfterMs: 1_000 } },
+  });
+  owner.commits.open();
+  await settlePromises();
+  expect([...taken, fits].map((ref) => rig.outcomes.get(ref)?.ok)).toEqual([true, true, true, true, true]);
+  expect(owner.counters.overloaded).toBe(1);
+  expect(owner.worker.queued).toBe(0);
+});
+
+test.each(['overloaded', 'storageFull'] as const)(
+  'while the ledger is %s commands are refused with a time, and use nothing up [LIM9] [COM10]',
+  async (readiness) => {
+    const { rig, owner } = await openChat();
+    owner.readiness = readiness;
+    const command = numbered(1, say('later'), 'o', 'phone');
+    const [refused] = await rig.ask(command);
+    expect(refused).toMatchObject({ ok: false, failure: { code: readiness } });
+    expect(refused?.ok === false ? refused.failure.facts?.retryAfterMs : 0).toBeGreaterThan(0);
+    expect(owner.batches).toEqual([]);
+    owner.readiness = 'ready';
+    expect(await rig.results(command)).toMatchObject([{ seq: 1 }]);
+  },
+);
+
+test('a refused command stores its answer and nothing else [CON11] [COM10]', async () => {
+  const { rig, owner } = await openChat();
+  const [outcome] = await rig.ask(numbered(1, say('let me in', carol), 'o', 'phone'));
+  expect(outcome).toMatchObject({ ok: false, failure: { code: 'notFound' } });
+  expect(owner.batches.map(({ rows, grown }) => [rows.map(({ key }) => key), grown])).toEqual([
+    [[`outbox/${carol}/o`], {}],
+  ]);
+  await rig.ask(say('let me in', carol));
+  expect(owner.batches).toHaveLength(1);
+});
+
+test('nobody decides for another user [ACC8]', async () => {
+  const { rig } = await openChat();
+  const forged = { ...logIn(bob, 'spy'), user: alice };
+  expect(await rig.ask(forged)).toMatchObject([{ ok: false, failure: { code: 'forbidden' } }]);
+});
+
+test('of a row that changes several times in a turn the last is written, once [COM3]', async () => {
+  const { rig, owner } = await openChat();
+  await rig.results(...Array.from({ length: 10 }, (_, i) => numbered(i + 1, say(`${i}`), 'o', 'phone')));
+  const names = owner.batches[0]?.rows.map(({ partition, key }) => `${partition} ${key}`) ?? [];
+  expect(new Set(names).size).toBe(names.length);
+  const row = rig.row(`c/${direct}`, `outbox/${alice}/o`);
+  expect((JSON.parse(row?.slice(1) ?? '') as [number][]).map(([n]) => n)).toEqual([3, 4, 5, 6, 7, 8, 9, 10]);
+});
+
+test('reads that fail for a while are asked again, and everything is answered in the end [COM9]', async () => {
+  const { rig, owner } = await openChat();
+  owner.badReads = 7;
+  const [ref = 0] = rig.send(asks(`c/${group}`, alice, { kind: 'createGroup', name: 'x', members: [bob] }));
+  await rig.clock.advance(1_000);
+  expect(owner.badReads).toBe(0);
+  expect(owner.broken).toEqual([]);
+  expect(rig.outcomes.get(ref)).toMatchObject({ ok: true });
+});

@@ -1,0 +1,85 @@
+/**
+ * Bytes of what a batch holds, as UTF-8, so that a turn stops before the ledger's largest batch (COM1). What is counted
+ * before it is known is counted from above.
+ */
+import { LIMITS } from '@duolog/protocol';
+import type { Envelope } from '../core/commands.ts';
+import type { Parcel, RowChange } from '../core/decision.ts';
+
+/** Around the names and the value of a row, in a record. */
+const ROW_FRAME = 16;
+/** Row of an entry that points to a message, and its share of the digest. */
+const ENTRY_BYTES = 128;
+/** Entry and row of a membership, but for the name. */
+const MEMBERSHIP_BYTES = 512;
+/** Account with all its devices, and the entry that tells of the change. */
+const ACCOUNT_BYTES = 12_288;
+/** Read positions of a hundred members. */
+const POSITIONS_BYTES = 4_096;
+const SMALL_BYTES = 512;
+/** Roster of a hundred members, and a message that tells of a change. */
+const ROSTER_BYTES = 24_576;
+/** Of one UTF-16 unit: in a text that is kept as it is; escaped in JSON; in JSON within JSON. */
+const UNIT_BYTES = 3;
+const JSON_UNIT_BYTES = 6;
+const PARCEL_UNIT_BYTES = 8;
+
+/** Bytes of an outbox row with eight answers. */
+export const OUTBOX_BYTES = 768;
+
+export const rowBytes = ({ partition, key, value }: RowChange): number =>
+  partition.length + key.length + Buffer.byteLength(value) + ROW_FRAME;
+
+/** What taking a parcel adds to the batch of its destination, at most. */
+export const takingBytes = (parcel: Parcel): number => {
+  switch (parcel.kind) {
+    case 'message':
+      return parcel.to.length * ENTRY_BYTES;
+    case 'membership':
+      return parcel.to.length * (MEMBERSHIP_BYTES + (parcel.name?.length ?? 0) * JSON_UNIT_BYTES);
+    case 'account':
+    case 'handle':
+      return ACCOUNT_BYTES;
+    case 'position':
+      return POSITIONS_BYTES;
+    case 'confirmed':
+    case 'released':
+      return SMALL_BYTES;
+    default: {
+      const never: never = parcel;
+      return never;
+    }
+  }
+};
+
+/**
+ * What a parcel adds to the batch that sends it. One to another partition counts for no less than it takes there: that
+ * batch has to hold all that one batch of ours sends it (COM5).
+ */
+export const sendingBytes = (parcel: Parcel, own: boolean): number =>
+  own ? takingBytes(parcel) : Math.max(Buffer.byteLength(JSON.stringify(parcel)), takingBytes(parcel));
+
+/** What deciding about a command adds to a batch, at most. `members`: how many the conversation has; `shares`: among how many partitions they may be divided. */
+export const commandBytes = ({ command }: Envelope, members: number, shares: number): number => {
+  switch (command.kind) {
+    case 'send': {
+      const { length } = command.text;
+      const preview = Math.min(length, 2 * LIMITS.previewLength);
+      const whole = length > LIMITS.previewLength ? length * UNIT_BYTES : 0;
+      return (
+        whole +
+        preview * (JSON_UNIT_BYTES + shares * PARCEL_UNIT_BYTES) +
+        (members + shares) * ENTRY_BYTES +
+        SMALL_BYTES
+      );
+    }
+    case 'createGroup':
+      return (
+        ROSTER_BYTES + (command.members.length + 1) * 2 * (MEMBERSHIP_BYTES + LIMITS.maxNameLength * JSON_UNIT_BYTES)
+      );
+    case 'add':
+      return ROSTER_BYTES + command.users.length * 2 * (MEMBERSHIP_BYTES + LIMITS.maxNameLength * JSON_UNIT_BYTES);
+    default:
+      return ROSTER_BYTES;
+  }
+};
