@@ -96,6 +96,11 @@ export class Client {
     return this.#core.account;
   }
 
+  /** Entries of kinds that this version does not know, since the start (SYN10). */
+  get skippedEntries(): number {
+    return this.#core.skippedEntries;
+  }
+
   /** All conversations, those with the newest message first; the same array as long as nothing changed. */
   get conversations(): readonly ConversationView[] {
     return this.#core.replica.conversations;

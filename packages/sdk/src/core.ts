@@ -41,6 +41,7 @@ export class Core {
   readonly #sync: Sync;
   state: ClientState = { status: 'idle' };
   account: User | undefined;
+  skippedEntries = 0;
   watched: readonly string[] = [];
   #place: Partial<Place> = {};
   #limits: Limits = LIMITS;
@@ -76,6 +77,9 @@ export class Core {
       reset: (conversations, position) => this.#reset(conversations, position),
       caughtUp: () => this.#set({ status: 'live' }),
       fault: (detail) => this.#fault(detail),
+    });
+    emitter.on('alarm', ({ kind }) => {
+      if (kind === 'skipped') this.skippedEntries++;
     });
     emitter.on('account', (account) => {
       this.account = account;

@@ -133,10 +133,10 @@ export class History {
   #live(message: Message): void {
     if (!this.#following) return;
     const first = this.#sources.replica.row(this.conversation)?.view.visibleFrom;
-    if (message.seq === this.#last + 1 || (this.#messages.length === 0 && message.seq === first))
-      this.#append([message]);
-    // It came behind a hole, or while a page is loading.
-    else void this.#load(() => this.#extend());
+    const next = this.#messages.length === 0 ? first : this.#last + 1;
+    if (message.seq === next) this.#append([message]);
+    // Something came behind a hole, or while a page was loading.
+    if (this.hasNewer) void this.#load(() => this.#extend());
   }
 
   /** Takes what the cache has behind the end: what came while a page was loading, or behind a hole that is filled now. */
