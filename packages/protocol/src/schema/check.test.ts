@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { LIMITS } from '../limits.ts';
 import { checkFields, countCodePoints } from './check.ts';
 import { array, boolean, choice, handle, integer, map, object, optional, text, union } from './fields.ts';
