@@ -42,6 +42,8 @@ export interface Claim<P extends ParcelData = ParcelData> {
   readonly stamp: number;
   /** Batches whose parcels may not have been accepted yet, oldest first: they are to be sent again. */
   readonly unsettled: readonly { readonly stamp: number; readonly parcels: readonly PartitionParcels<P>[] }[];
+  /** Resolves when the engine learns, commit or not, that another owner has claimed; absent where only a commit tells. */
+  readonly lost?: Promise<void>;
 }
 
 /**

@@ -96,6 +96,12 @@ export const createWorker = (options: WorkerOptions): Worker => {
       },
     });
     owners.set(partition, owner);
+    void taken.lost?.then(() => {
+      if (owners.get(partition) !== owner) return;
+      owner.stop();
+      remove(owner);
+      options.lost(partition);
+    });
     return taken;
   };
 

@@ -5,6 +5,7 @@ import { ifAvailable, untilAvailable, waitToRepeat } from './surroundings.ts';
 
 /** What is appended; repeated exactly as it is. */
 export interface Append {
+  readonly kind: 'claim' | 'batch';
   readonly partition: number;
   /** Position of the record it is to follow. */
   readonly expect: number;
@@ -52,7 +53,7 @@ export const settleAppend = async (
       continue;
     }
     if (next !== undefined) return { kind: 'foreign', record: next };
-    if (plants.has('drop-on-refusal') && outcome?.answer.kind === 'refused') {
+    if (plants.has('drop-on-refusal') && append.kind === 'batch' && outcome?.answer.kind === 'refused') {
       return { kind: 'foreign', record: { position: expect + 1, id: 'unknown', bytes } };
     }
   }

@@ -131,6 +131,7 @@ export class Settlement {
     } catch (cause) {
       // Stopped, or a fault of the store that the owner's own writes meet too.
       this.stop();
+      if (this.#around.signal.aborted) return;
       this.#around.notice({
         partition: this.#partition,
         kind: 'alarm',

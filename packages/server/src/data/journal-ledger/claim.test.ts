@@ -99,6 +99,28 @@ describe('claims', () => {
   });
 });
 
+test('an owner with nothing to append learns within seconds that it slept through a claim [COM2]', async () => {
+  const world = new JournalWorld();
+  const [old, rival] = [world.start(), world.start()];
+  const claim = await world.claim(old);
+  let lost = 0;
+  void claim.lost?.then(() => (lost += 1));
+  await world.run(old.ledger.commit(batchOf(claim, 1)));
+  await world.clock.advance(60_000);
+  expect(lost).toBe(0);
+  old.clock.pause();
+  const taken = await world.claim(rival);
+  await world.run(rival.ledger.commit(batchOf(taken, 2)));
+  await world.clock.advance(30_000);
+  old.clock.resume();
+  await world.clock.advance(3_000);
+  expect(lost).toBe(1);
+  expect(old.notices.map(({ kind }) => kind)).toEqual(['claimed', 'lost']);
+  await world.run(rival.ledger.release(0, taken.id));
+  await world.clock.advance(60_000);
+  expect(rival.notices.map(({ kind }) => kind)).toEqual(['claimed']);
+});
+
 describe('take-over', () => {
   test('a new owner stores byte for byte what the old one had appended and not written [COM3] [COM4]', async () => {
     const world = new JournalWorld();

@@ -81,11 +81,11 @@ export const createJournalLedger = <P extends ParcelData = ParcelData>(options: 
     claim: async (partition) => {
       const taken = await takeOver<P>(around, partition);
       if (taken === undefined) return undefined;
+      const owner = new Owner(around, partition, taken);
       // Of two claims by this process the one whose record is behind the other's holds, whichever finishes first.
-      if ((owners.get(partition)?.stamp ?? 0) < taken.place.stamp)
-        owners.set(partition, new Owner(around, partition, taken));
+      if ((owners.get(partition)?.stamp ?? 0) < owner.stamp) owners.set(partition, owner);
       around.notice({ partition, kind: 'claimed', text: `Claimed with ${taken.batches.length} batches to finish.` });
-      return claimOf(partition, taken);
+      return { ...claimOf(partition, taken), lost: owner.lost };
     },
     commit: async (batch) => (await ownerBy(batch.partition, batch.claim)?.commit(batch)) ?? 'fenced',
     settle: (partition, claim, stamp) => ownerBy(partition, claim)?.settle(stamp),

@@ -1,13 +1,18 @@
 /** One owner of a partition: appends batches one at a time, stores their rows, answers in order (COM1, COM2, COM9). */
 import { DuologError } from '@duolog/protocol';
+import type { Timer } from '../../ports/clock.ts';
 import type { Batch, CommitOutcome, ParcelData, Readiness } from '../../ports/ledger.ts';
 import { appendId, settleAppend } from './append.ts';
 import { Settlement } from './checkpoint.ts';
 import type { Place } from './records.ts';
-import { newestCommon } from './records.ts';
+import { decodeRecord, newestCommon } from './records.ts';
 import { RowsInOrder } from './rows-in-order.ts';
 import type { Surroundings } from './surroundings.ts';
+import { ifAvailable } from './surroundings.ts';
 import type { TakenOver } from './take-over.ts';
+
+/** An owner with nothing to append looks this often whether somebody else has. */
+const LOOK_EVERY_MS = 2_000;
 
 /** A batch that is in the journal; its rows are on their way. */
 interface Appended {
@@ -19,6 +24,8 @@ export class Owner<P extends ParcelData> {
   readonly claim: string;
   /** The claim's own stamp. */
   readonly stamp: number;
+  /** Resolves when another owner's record was read. */
+  readonly lost: Promise<void>;
   readonly #around: Surroundings;
   readonly #rows: RowsInOrder;
   readonly #settlement: Settlement;
@@ -34,6 +41,8 @@ export class Owner<P extends ParcelData> {
   #storedTo: number;
   #appending: Promise<Appended | undefined> = Promise.resolve(undefined);
   #answering: Promise<unknown> = Promise.resolve();
+  #tellLost: () => void = () => undefined;
+  #lookTimer: Timer | undefined;
 
   constructor(around: Surroundings, partition: number, taken: TakenOver<P>) {
     const { claim, place, batches, checkpoint, lastBatch } = taken;
@@ -52,6 +61,10 @@ export class Owner<P extends ParcelData> {
       this.#settlement.add({ position, stamp, bytes, hasParcels: parcels.length > 0, stored: true });
     }
     this.#settlement.add({ ...place, bytes: 0, hasParcels: false, stored: true });
+    this.lost = new Promise((resolve) => {
+      this.#tellLost = resolve;
+    });
+    this.#lookLater();
   }
 
   get readiness(): Readiness {
@@ -81,6 +94,7 @@ export class Owner<P extends ParcelData> {
   /** Finishes what is under way and moves the checkpoint a last time. */
   async release(): Promise<void> {
     if (this.#state === 'owner') this.#state = 'released';
+    this.#lookTimer?.cancel();
     await this.#answering;
     if (this.#state === 'released') await this.#settlement.finish();
   }
@@ -114,8 +128,10 @@ export class Owner<P extends ParcelData> {
       grown,
     });
     const id = appendId(this.#around, partition, this.claim, stamp);
-    const settled = await settleAppend(this.#around, { partition, expect: this.#end.position, id, bytes }, (isFull) =>
-      this.#full(isFull),
+    const settled = await settleAppend(
+      this.#around,
+      { kind: 'batch', partition, expect: this.#end.position, id, bytes },
+      (isFull) => this.#full(isFull),
     );
     if (settled.kind === 'foreign') {
       this.#lose();
@@ -133,8 +149,28 @@ export class Owner<P extends ParcelData> {
     return { rowsStored: storing() };
   }
 
+  #lookLater(): void {
+    this.#lookTimer = this.#around.clock.after(LOOK_EVERY_MS, () => void this.#look());
+  }
+
+  /** Without this, an owner that slept through a claim and has nothing to append would believe itself in office for ever. */
+  async #look(): Promise<void> {
+    const { journal, formats, signal, notice } = this.#around;
+    const { position } = this.#end;
+    try {
+      const [next] = (await ifAvailable(journal.read(this.partition, position, 1)))?.answer ?? [];
+      if (next !== undefined && decodeRecord(formats, next.bytes).claim !== this.claim) this.#lose();
+    } catch (cause) {
+      notice({ partition: this.partition, kind: 'alarm', text: 'The journal cannot be read.', cause });
+    }
+    if (this.#state === 'owner' && !signal.aborted) this.#lookLater();
+  }
+
   #lose(): void {
+    if (this.#state === 'lost') return;
     this.#state = 'lost';
+    this.#lookTimer?.cancel();
+    this.#tellLost();
     this.#settlement.stop();
     this.#around.notice({ partition: this.partition, kind: 'lost', text: 'Another owner has claimed the partition.' });
   }

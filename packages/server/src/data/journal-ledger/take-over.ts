@@ -71,7 +71,11 @@ const appendClaim = async <P extends ParcelData>(
       lastBatch: tail.lastBatch,
     });
     const id = appendId(around, partition, claim, stamp);
-    const settled = await settleAppend(around, { partition, expect: tail.end.position, id, bytes }, () => undefined);
+    const settled = await settleAppend(
+      around,
+      { kind: 'claim', partition, expect: tail.end.position, id, bytes },
+      () => undefined,
+    );
     if (settled.kind === 'stored') return { claim, place: { position: settled.position, stamp } };
     const added = tail.add(settled.record);
     if (added.misfit !== undefined) return { misfit: added.misfit };
