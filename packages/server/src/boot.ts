@@ -1,23 +1,36 @@
 /** The only place that composes: settings and engines become one running node. */
 import { DuologError, LIMITS, SOCKET_PATH, randomId } from '@duolog/protocol';
 import { PARTITIONS, openEngines } from './boot/embedded.ts';
+import type { Alarms, Engines } from './boot/embedded.ts';
+import { listeningFailed } from './boot/failures.ts';
 import { measure } from './boot/measures.ts';
+import { createWatch } from './boot/watch.ts';
+import type { Watch } from './boot/watch.ts';
 import type { Config } from './config.ts';
 import { createQueries } from './data/queries.ts';
 import { DirectBus } from './engines/bus-memory.ts';
 import { systemClock } from './engines/clock-system.ts';
 import { createPasswords } from './engines/passwords-bun.ts';
 import type { Context } from './methods/context.ts';
+import type { Caller } from './methods/handler.ts';
 import { methods } from './methods/index.ts';
 import { RATE_SETTINGS, createRates } from './methods/rates.ts';
-import { METRICS_CONTENT_TYPE, createMetrics } from './metrics.ts';
+import { METRICS_CONTENT_TYPE } from './metrics.ts';
+import type { MetricsRegistry } from './metrics.ts';
 import type { Log } from './ports/log.ts';
 import type { NodeMessage } from './pump/messages.ts';
 import { createNode } from './pump/node.ts';
+import type { Node } from './pump/node.ts';
 import { chooseServers } from './roles/api/discovery.ts';
 import { createApi } from './roles/api/handler.ts';
+import type { Api } from './roles/api/handler.ts';
 import { createDispatch } from './roles/dispatch.ts';
-import { listenHttp } from './roles/listener-http.ts';
+import type { Dispatch } from './roles/dispatch.ts';
+import { createGateway } from './roles/gateway/gateway.ts';
+import type { Gateway } from './roles/gateway/gateway.ts';
+import { gatewaySettings } from './roles/gateway/settings.ts';
+import { listen } from './roles/listener.ts';
+import type { Listener } from './roles/listener.ts';
 
 export interface BootOptions {
   readonly config: Config;
@@ -37,7 +50,54 @@ export interface Server {
 /** Passwords that may wait to be hashed, for each one that is. */
 const WAITING_PER_HASH = 32;
 
+const clock = systemClock;
+
+/** Where a server that listens there answers on this machine. */
+export const httpUrl = (host: string, port: number): string => {
+  const here = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `http://${here.includes(':') ? `[${here}]` : here}:${port}`;
+};
+
 const socketUrl = (url: string): string => `${url.replace(/^http/, 'ws').replace(/\/+$/, '')}${SOCKET_PATH}`;
+
+const composeNode = (
+  { config, version }: BootOptions,
+  engines: Engines,
+  { alarm, fatal }: Alarms,
+  load: () => number,
+): Node =>
+  createNode({
+    bus: new DirectBus<NodeMessage>().open(`${version}-${randomId(8)}`),
+    clock,
+    ledger: engines.ledger,
+    store: engines.store,
+    partitions: PARTITIONS,
+    roles: config.roles,
+    version,
+    ...(config.url === undefined ? {} : { address: socketUrl(config.url) }),
+    load,
+    alone: true,
+    alarm: ({ what, cause, fatal: isFatal }) => (isFatal ? fatal : alarm)(what, cause),
+  });
+
+const composeContext = (config: Config, { store, epoch, tokens }: Engines, node: Node, { alarm }: Alarms): Context => ({
+  queries: createQueries({ store, epoch, alarm }),
+  clock,
+  passwords: createPasswords({ atOnce: config.hashesAtOnce, waiting: config.hashesAtOnce * WAITING_PER_HASH }),
+  tokens,
+  servers: { find: () => chooseServers(node.nodes(), Math.random) },
+  rates: createRates(clock, { ...RATE_SETTINGS, messagesPerSecond: config.messagesPerSecond }),
+  limits: { ...LIMITS, messagesPerSecond: config.messagesPerSecond },
+});
+
+/** Whose token it is, if the device is still signed in. */
+const createAuthenticate =
+  ({ tokens, queries }: Context) =>
+  async (token: string): Promise<Caller> => {
+    const holder = tokens.readToken(token);
+    if (holder !== undefined && (await queries.hasDevice(holder.user, holder.device))) return holder;
+    throw new DuologError('unauthenticated');
+  };
 
 /** What keeps new work out, for `/ready`. */
 const unreadyReasons = (draining: boolean, owned: boolean, readiness: string): readonly string[] => [
@@ -46,53 +106,60 @@ const unreadyReasons = (draining: boolean, owned: boolean, readiness: string): r
   ...(readiness === 'storageFull' ? ['the disk is full'] : []),
 ];
 
+/** Of a stop's time, what is left for handing over and closing the store. */
+const CLOSING_MS = 1_000;
+
 /** Starts a server. Rejects, leaving nothing open, with a message for whoever started it. */
-export const boot = async ({ config, version, log }: BootOptions): Promise<Server> => {
-  const clock = systemClock;
-  const startedAt = clock.now();
-  const metrics = createMetrics();
-  const alarms = metrics.counter({
-    name: 'duolog_alarms_total',
-    help: 'Things an operator has to know; the log says what.',
-  });
-  const failure = Promise.withResolvers<void>();
-  const alarm = (message: string, cause?: unknown): void => {
-    alarms.add();
-    log.error(message, {}, cause);
-  };
-  const fatal = (message: string, cause?: unknown): void => {
-    alarm(`${message}; the process ends`, cause);
-    failure.resolve();
-  };
-  const engines = await openEngines(config, clock, { alarm, fatal });
-  const { ledger, store, tokens, epoch } = engines;
-  const bus = new DirectBus<NodeMessage>().open(`${version}-${randomId(8)}`);
-  const node = createNode({
-    bus,
+export const boot = async (options: BootOptions): Promise<Server> => {
+  const watch = createWatch(options.log);
+  const engines = await openEngines(options.config, clock, watch);
+  try {
+    return await serve(options, engines, watch);
+  } catch (cause) {
+    await engines.close();
+    throw cause;
+  }
+};
+
+/** What a running node is made of. */
+interface Parts {
+  readonly node: Node;
+  readonly api: Api;
+  readonly gateway: Gateway | undefined;
+  /** Keeps new work out from now on. */
+  drain(): void;
+}
+
+const composeGateway = (
+  { config, log }: BootOptions,
+  metrics: MetricsRegistry,
+  node: Node,
+  context: Context,
+  dispatch: Dispatch,
+): Gateway => {
+  const { heartbeatMs, backgroundHeartbeatMs, maxConnections, messagesPerSecond } = config;
+  return createGateway({
+    edge: node.edge,
+    dispatch,
+    context,
     clock,
-    ledger,
-    store,
     partitions: PARTITIONS,
-    roles: config.roles,
-    version,
-    ...(config.url === undefined ? {} : { address: socketUrl(config.url) }),
-    load: () => 0,
-    alone: true,
-    alarm: ({ what, cause, fatal: isFatal }) => (isFatal ? fatal : alarm)(what, cause),
+    settings: gatewaySettings({ heartbeatMs, backgroundHeartbeatMs, maxConnections, messagesPerSecond }),
+    metrics,
+    log,
+    random: Math.random,
   });
-  const queries = createQueries({ store, epoch, alarm });
-  const context: Context = {
-    queries,
-    clock,
-    passwords: createPasswords({ atOnce: config.hashesAtOnce, waiting: config.hashesAtOnce * WAITING_PER_HASH }),
-    tokens,
-    servers: { find: () => chooseServers(node.nodes(), Math.random) },
-    rates: createRates(clock, { ...RATE_SETTINGS, messagesPerSecond: config.messagesPerSecond }),
-    limits: { ...LIMITS, messagesPerSecond: config.messagesPerSecond },
-  };
+};
+
+const compose = (options: BootOptions, engines: Engines, watch: Watch): Parts => {
+  const { config, version, log } = options;
+  const { metrics } = watch;
+  let gateway: Gateway | undefined;
+  const node = composeNode(options, engines, watch, () => gateway?.size ?? 0);
+  const context = composeContext(config, engines, node, watch);
   const dispatch = createDispatch({ edge: node.edge, methods, context, log });
   let draining = false;
-  const unready = (): readonly string[] => unreadyReasons(draining, node.ready(), ledger.readiness(0));
+  const unready = (): readonly string[] => unreadyReasons(draining, node.ready(), engines.ledger.readiness(0));
   const api = createApi({
     version,
     clock,
@@ -100,30 +167,55 @@ export const boot = async ({ config, version, log }: BootOptions): Promise<Serve
     metrics,
     metricsText: () => ({ text: metrics.text(), contentType: METRICS_CONTENT_TYPE }),
     dispatch,
-    authenticate: async (token) => {
-      const holder = tokens.readToken(token);
-      if (holder === undefined || !(await queries.hasDevice(holder.user, holder.device)))
-        throw new DuologError('unauthenticated');
-      return holder;
-    },
+    authenticate: createAuthenticate(context),
     unready,
     rates: config,
     origins: config.origins,
     proxies: config.proxies,
     url: config.url,
   });
-  measure(metrics, { version, node, connections: () => 0, ready: () => unready().length === 0, startedAt });
-  await node.start();
-  const listener = listenHttp({ host: config.host, port: config.port, api });
+  if (config.roles.includes('gateway')) gateway = composeGateway(options, metrics, node, context, dispatch);
+  measure(metrics, { version, node, ready: () => unready().length === 0 });
   return {
-    url: `http://${config.host}:${listener.port}`,
-    failed: failure.promise,
-    stop: async () => {
+    node,
+    api,
+    gateway,
+    drain: () => {
       draining = true;
-      await listener.stop();
-      await node.drain();
-      bus.close();
-      await engines.close();
     },
   };
+};
+
+const open = ({ config, log }: BootOptions, { api, gateway }: Parts): Listener => {
+  const { host, port } = config;
+  const fetch = (request: Request, socketAddress: string): Promise<Response> => api.handle(request, socketAddress);
+  try {
+    return listen({ host, port, fetch, mayConnect: (request) => api.allowsOrigin(request), gateway, log });
+  } catch (cause) {
+    throw listeningFailed(config, cause);
+  }
+};
+
+const serve = async (options: BootOptions, engines: Engines, watch: Watch): Promise<Server> => {
+  const parts = compose(options, engines, watch);
+  const { node, gateway } = parts;
+  try {
+    await node.start();
+    const listener = open(options, parts);
+    return {
+      url: httpUrl(listener.host, listener.port),
+      failed: watch.failed,
+      stop: async () => {
+        parts.drain();
+        await gateway?.drain();
+        await listener.close(Math.max(0, options.config.drainMs - CLOSING_MS));
+        await node.drain();
+        await engines.close();
+      },
+    };
+  } catch (cause) {
+    gateway?.stop();
+    node.stop();
+    throw cause;
+  }
 };

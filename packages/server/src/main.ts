@@ -1,4 +1,5 @@
 /** The command line. */
+import { DuologError } from '@duolog/sdk';
 import { EXIT, CommandError, UsageError, helpOf, readArguments } from './cli/command.ts';
 import type { Command } from './cli/command.ts';
 import { commands } from './cli/commands.ts';
@@ -53,7 +54,8 @@ const run = async (argv: readonly string[]): Promise<number> => {
       process.stderr.write(`duolog ${command.name}: ${thrown.message}; "duolog ${command.name} --help" tells more\n`);
       return EXIT.usage;
     }
-    if (thrown instanceof CommandError) {
+    // What a command could not do, and what kept the server or its store from being opened, is told by its message alone.
+    if (thrown instanceof CommandError || thrown instanceof DuologError) {
       process.stderr.write(`duolog ${command.name}: ${thrown.message}\n`);
       return EXIT.failed;
     }

@@ -11,6 +11,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Store } from '../ports/store.ts';
 import type { Tokens } from '../ports/tokens.ts';
+import { folderFailed } from './failures.ts';
 
 /** Where the engine finds what it has to know of the rows. */
 export const LAYOUT = { installation: { partition: INSTALLATION_KEY, key: KEYS.installation }, logRow } as const;
@@ -46,7 +47,9 @@ const openMemory = (config: Config, clock: Clock): Engines => ({
 /** Opens the engines the settings ask for. Rejects with what is to be done if they cannot be. */
 export const openEngines = async (config: Config, clock: Clock, { alarm, fatal }: Alarms): Promise<Engines> => {
   if (config.engine === 'memory') return openMemory(config, clock);
-  await mkdir(config.data, { recursive: true, mode: 0o700 });
+  await mkdir(config.data, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    throw folderFailed(config.data, cause);
+  });
   const level = await openLevel<Parcel>({
     directory: config.data,
     partitions: PARTITIONS,

@@ -5,20 +5,16 @@ import type { Node } from '../pump/node.ts';
 export interface Measured {
   readonly version: string;
   readonly node: Node;
-  readonly connections: () => number;
   readonly ready: () => boolean;
-  /** Milliseconds since 1970 at which the process began. */
-  readonly startedAt: number;
 }
 
 /** Adds the metrics of the pump and of the process. */
-export const measure = (metrics: MetricsRegistry, { version, node, connections, ready, startedAt }: Measured): void => {
+export const measure = (metrics: MetricsRegistry, { version, node, ready }: Measured): void => {
   const { counters } = node;
   metrics
     .counters({ name: 'duolog_build_info', help: 'Always 1; its label is the version.' }, ['version'])(version)
     .add();
   metrics.gauge({ name: 'duolog_ready', help: '1 while new work is welcome.' }, () => (ready() ? 1 : 0));
-  metrics.gauge({ name: 'duolog_connections', help: 'Chat connections held.' }, connections);
   metrics.gauge(
     { name: 'duolog_requests_waiting', help: 'Requests at this edge that are not answered yet.' },
     () => node.edge.waiting,
@@ -49,6 +45,6 @@ export const measure = (metrics: MetricsRegistry, { version, node, connections, 
   });
   metrics.gauge(
     { name: 'process_start_time_seconds', help: 'When the process began, seconds since 1970.' },
-    () => startedAt / 1_000,
+    () => Math.round(performance.timeOrigin) / 1_000,
   );
 };

@@ -1,0 +1,72 @@
+import { signUp } from '@duolog/sdk';
+import { boot, httpUrl } from '../boot.ts';
+import type { Config } from '../config.ts';
+import { createLog } from '../log.ts';
+import type { Command } from './command.ts';
+import { CommandError, EXIT, flagText } from './command.ts';
+import { askPassword } from './prompt.ts';
+import { settings } from './settings.ts';
+import { programVersion } from './version.ts';
+
+const HEALTH_MS = 3_000;
+
+/** Whether a duolog server answers there. */
+const serves = async (url: string): Promise<boolean> => {
+  try {
+    const response = await fetch(`${url.replace(/\/+$/, '')}/health`, { signal: AbortSignal.timeout(HEALTH_MS) });
+    return response.ok && (await response.text()).includes('"serving"');
+  } catch (cause) {
+    if (cause instanceof Error) return false;
+    throw cause;
+  }
+};
+
+const sign = async (url: string, handle: string, password: string, name: string | undefined): Promise<string> => {
+  const { user } = await signUp({ url, handle, password, ...(name === undefined ? {} : { name }) });
+  return user;
+};
+
+/** Serves the data folder for as long as it takes, for this machine alone. */
+const withStore = async (config: Config, use: (url: string) => Promise<string>): Promise<string> => {
+  const log = createLog({
+    level: 'warn',
+    format: 'text',
+    write: (line) => process.stderr.write(line),
+    now: () => Date.now(),
+  });
+  const server = await boot({ config: { ...config, host: '127.0.0.1', port: 0 }, version: programVersion(), log });
+  try {
+    return await use(server.url);
+  } finally {
+    await server.stop();
+  }
+};
+
+export const userAdd: Command = {
+  name: 'user add',
+  usage: 'HANDLE',
+  summary: 'Make an account. The password is asked for, or is the first line of what is piped in.',
+  details: [
+    'With a server that runs (the one of the settings, or --url) it goes there; without one, into the data folder.',
+  ],
+  flags: {
+    name: { type: 'string', value: 'NAME', doc: 'Display name; the handle if left out.' },
+    url: { type: 'string', value: 'URL', doc: 'Server to make it at.' },
+    data: { type: 'string', value: 'FOLDER', doc: 'Folder of the data (DUOLOG_DATA).' },
+  },
+  words: [1, 1],
+  run: async (args) => {
+    const [handle = ''] = args.positionals;
+    const { config } = settings({ DUOLOG_DATA: flagText(args, 'data') });
+    const given = flagText(args, 'url');
+    const url = given ?? httpUrl(config.host, config.port);
+    if (!URL.canParse(url)) throw new CommandError(`${url} is no URL`);
+    const running = flagText(args, 'data') === undefined && (await serves(url));
+    if (given !== undefined && !running) throw new CommandError(`no duolog server answers at ${url}`);
+    const password = await askPassword({ twice: true });
+    const add = (at: string): Promise<string> => sign(at, handle, password, flagText(args, 'name'));
+    const user = running ? await add(url) : await withStore(config, add);
+    process.stdout.write(`${handle} can log in now (user ${user}, ${running ? `at ${url}` : `in ${config.data}`}).\n`);
+    return EXIT.done;
+  },
+};
