@@ -52,9 +52,14 @@ const HELP: { readonly [K in keyof GatewayCounts]: readonly [name: string, help:
 };
 
 /** Makes the counts readable, and counts closings by reason. */
-export const exposeCounts = (metrics: Metrics, counts: GatewayCounts): ((reason: CloseReason | 'client') => void) => {
+export const exposeCounts = (
+  metrics: Metrics,
+  counts: GatewayCounts,
+  connections: () => number,
+): ((reason: CloseReason | 'client') => void) => {
   for (const [key, [name, help]] of Object.entries(HELP))
     metrics.counted({ name, help }, () => counts[key as keyof GatewayCounts]);
+  metrics.gauge({ name: 'duolog_connections', help: 'WebSocket connections held.' }, connections);
   const closed = metrics.counters({ name: 'duolog_connections_closed_total', help: 'Connections closed, by reason.' }, [
     'reason',
   ]);

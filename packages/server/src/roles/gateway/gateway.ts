@@ -98,7 +98,7 @@ class RunningGateway implements Gateway, Desk {
     const tokensPerTick = (settings.requestsPerSecond * this.#tickMs) / 1_000;
     const seats = new Seats({ tokensPerTick, maxTokens: 2 * settings.requestsPerSecond });
     this.#seats = seats;
-    this.#countClosed = exposeCounts(options.metrics, counts);
+    this.#countClosed = exposeCounts(options.metrics, counts, () => this.#size);
     const end = (connection: Connection, reason: CloseReason): void => this.#end(connection, reason);
     const ticksOf = (ms: number): number => this.#ticksOf(ms);
     const { epoch } = context.queries;
