@@ -1,5 +1,5 @@
 /** Duolog's protocol as the load generator speaks it; the relay speaks it too. */
-import { encodeBeat, newOutboxId } from '@duolog/protocol';
+import { SOCKET_PATH, encodeBeat, newOutboxId } from '@duolog/protocol';
 import type { MethodName, Params, Result } from '@duolog/protocol';
 import { scanText } from '../load/message-text.ts';
 import type { Cast, Channel, Sink, Wire } from '../system.ts';
@@ -68,7 +68,7 @@ export const duologWire = (cast: Cast): Wire => {
   const lastSeqs = new Map<number, number>();
   let epoch = '';
   return {
-    path: '/v1/socket',
+    path: SOCKET_PATH,
     signIn: async (seat, channel) => {
       const welcome = await ask(channel, 'hello', { versions: [1], token: cast.seats[seat]?.secret ?? '' });
       epoch = welcome.epoch;

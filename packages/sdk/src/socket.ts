@@ -1,3 +1,5 @@
+import { SOCKET_PATH } from '@duolog/protocol';
+
 /**
  * What the client needs of a WebSocket: the browser's, Bun's, React Native's, Node's (22 and later) and that of the
  * package `ws` fit.
@@ -17,5 +19,5 @@ export type SocketConstructor = new (url: string) => object;
 /** The address of the socket and of HTTP calls that belong to a server's URL (`http:`, `https:`, `ws:` or `wss:`). */
 export const addressesOf = (url: string): { readonly http: string; readonly socket: string } => {
   const http = url.replace(/\/+$/, '').replace(/^ws/, 'http');
-  return { http, socket: `${http.replace(/^http/, 'ws')}/v1/socket` };
+  return { http, socket: `${http.replace(/^http/, 'ws')}${SOCKET_PATH}` };
 };

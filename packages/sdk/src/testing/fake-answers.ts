@@ -33,7 +33,7 @@ const query = (call: Call, method: string, params: object): object => {
   if (method === 'watch') return {};
   if (method === 'server.find') {
     const token = call.user?.devices.find((known) => known.device === call.device)?.token;
-    return { servers: ['ws://fake.test/v1/socket'], ticket: `ticket-${token}` };
+    return { servers: ['ws://fake.test/v1/connect'], ticket: `ticket-${token}` };
   }
   const queries = QUERIES as { readonly [method: string]: ((call: Call, params: object) => object) | undefined };
   const handler = Object.hasOwn(queries, method) ? queries[method] : undefined;
