@@ -52,7 +52,8 @@ export const KEYS = {
 } as const;
 
 /** `c/…`: the membership intervals of somebody who left. */
-export const formerKey = (user: UserId): string => `former/${user}`;
+export const FORMER_ROWS = 'former/';
+export const formerKey = (user: UserId): string => `${FORMER_ROWS}${user}`;
 /** `u/…`: the user's row of a conversation. */
 export const CONVERSATION_ROWS = 'in/';
 export const inConversationKey = (conversation: ConversationId): string => `${CONVERSATION_ROWS}${conversation}`;

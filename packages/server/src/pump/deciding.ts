@@ -1,8 +1,11 @@
 /** One turn of an owner up to its commit: loads what deciding takes, decides, and notes what is owed once it is stored. */
+import type { ConversationId, UserId } from '@duolog/protocol';
 import type { Parcel } from '../core/decision.ts';
+import { FORMER_ROWS, conversationKey, userKey } from '../core/rows.ts';
 import type { NodeId } from '../ports/bus.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Batch, Claim, Ledger, PartitionParcels } from '../ports/ledger.ts';
+import { recall } from './answering.ts';
 import type { Entities } from './entities.ts';
 import type { Failure, Outcome, SoftRequest } from './messages.ts';
 import type { Item } from './queue.ts';
@@ -16,6 +19,8 @@ export interface Debts {
   readonly turn: Turn;
   readonly answers: { readonly edge: NodeId; readonly ref: number; readonly outcome: Outcome }[];
   readonly soft: { readonly edge: NodeId; readonly ref: number; readonly request: SoftRequest; outcome: Outcome }[];
+  /** Who is no member of a conversation any more. */
+  readonly ended: { readonly conversation: ConversationId; readonly user: UserId }[];
   readonly acceptances: { readonly from: NodeId; readonly source: number; readonly stamp: number }[];
 }
 
@@ -34,6 +39,11 @@ const refusal = (code: Failure['code'], detail: string, retryAfterMs: number): O
 });
 const OVERLOADED = refusal('overloaded', 'The server has more work than it may queue.', 1_000);
 const STORAGE_FULL = refusal('storageFull', 'The disk of the server is full: nothing new is stored.', 30_000);
+
+const NO_MEMBER: Outcome = {
+  ok: false,
+  failure: { code: 'notFound', detail: 'There is no such conversation, or you are not a member of it.' },
+};
 
 export const createDeciding = (options: {
   readonly claim: Claim<Parcel>;
@@ -76,18 +86,25 @@ export const createDeciding = (options: {
       : entities.forWatch(request.soft.conversation);
   };
 
+  const isMember = (conversation: ConversationId, user: UserId): boolean => {
+    const roster = entities.get(conversationKey(conversation)).conversation?.roster;
+    return roster?.members.some((member) => member.user === user) ?? false;
+  };
+
+  /** Notes whose memberships ended in this turn; who was added again in the same turn stays. */
+  const noteEnded = ({ turn, ended }: Debts): void => {
+    for (const { partition: entity, key } of turn.ownRows.values()) {
+      if (!key.startsWith(FORMER_ROWS)) continue;
+      const [conversation, user] = [entity.slice(conversationKey('').length), key.slice(FORMER_ROWS.length)];
+      if (!isMember(conversation, user)) ended.push({ conversation, user });
+    }
+  };
+
   const decideSoft = (request: SoftRequest): Outcome => {
     if (request.kind === 'watch') {
-      const roster = entities.get(`c/${request.conversation}`).conversation?.roster;
-      const member = roster?.members.some(({ user }) => user === request.user) ?? false;
-      return !request.on || member
-        ? { ok: true, result: '{}' }
-        : {
-            ok: false,
-            failure: { code: 'notFound', detail: 'There is no such conversation, or you are not a member of it.' },
-          };
+      return !request.on || isMember(request.conversation, request.user) ? { ok: true, result: '{}' } : NO_MEMBER;
     }
-    const user = entities.get(`u/${request.user}`).user;
+    const { user } = entities.get(userKey(request.user));
     const account = user?.account;
     const known =
       account !== undefined &&
@@ -118,8 +135,10 @@ export const createDeciding = (options: {
     }
     const readiness = ledger.readiness(partition);
     if (readiness !== 'ready') {
-      counters.overloaded += 1;
-      debts.answers.push({ edge, ref: request.ref, outcome: readiness === 'overloaded' ? OVERLOADED : STORAGE_FULL });
+      const known = recall(entities, request.envelope);
+      if (known === undefined) counters.overloaded += 1;
+      const refused = readiness === 'overloaded' ? OVERLOADED : STORAGE_FULL;
+      debts.answers.push({ edge, ref: request.ref, outcome: known ?? refused });
       return;
     }
     counters.commands += 1;
@@ -158,7 +177,7 @@ export const createDeciding = (options: {
     },
     decide: async (items) => {
       const turn = newTurn(nextStamp());
-      const debts: Debts = { turn, answers: [], soft: [], acceptances: [] };
+      const debts: Debts = { turn, answers: [], soft: [], ended: [], acceptances: [] };
       const context: TurnContext = { entities, partition, partitions, now: Math.floor(clock.now()) };
       let decided = 0;
       for (const item of items) {
@@ -168,6 +187,7 @@ export const createDeciding = (options: {
         decided += 1;
       }
       await takeOwnParcels(turn, context);
+      noteEnded(debts);
       // Soft requests come last: their answers are about what the whole turn leaves.
       for (const soft of debts.soft) soft.outcome = decideSoft(soft.request);
       return { debts, rest: decided < items.length ? items.slice(decided) : [] };

@@ -2,6 +2,7 @@
  * The edge's side of the pump: brings requests to the owners of their entities and their answers back, and follows the
  * owners' links (COM8). One per node; gateway and api share it.
  */
+import { ERRORS } from '@duolog/protocol';
 import { partitionOf } from '../core/hash.ts';
 import type { Envelope } from '../core/commands.ts';
 import { userKey, conversationKey } from '../core/rows.ts';
@@ -47,10 +48,12 @@ interface Waiting {
   readonly deadline: number;
   /** The node it was sent to; undefined while it waits for an owner. */
   sentTo: NodeId | undefined;
+  /** An owner before may have executed it: whatever becomes of it now, it has not simply failed (SYN6). */
+  maybeDone: boolean;
 }
 
 interface LinkState {
-  claim: string;
+  readonly link: string;
   n: number;
 }
 
@@ -61,6 +64,9 @@ const failed = (code: Failure['code'], detail: string, retryAfterMs?: number): O
 const UNKNOWN = failed('unknown', 'No answer in time; the command may have been executed. Send it again as it was.');
 const UNAVAILABLE = failed('unavailable', 'Nobody owns this partition at the moment.', 1_000);
 const OVERLOADED = failed('overloaded', 'Too many requests wait at this server.', 1_000);
+
+/** Failures that say nothing about what became of a command elsewhere. */
+const tellsNothing = (outcome: Outcome): boolean => !outcome.ok && ERRORS[outcome.failure.code].retry === 'later';
 
 /** Soft requests and commands with an (outbox, n) can be sent twice without harm. */
 const repeatable = (waiting: Waiting): boolean => 'soft' in waiting.request || waiting.request.envelope.n !== undefined;
@@ -85,14 +91,15 @@ export const createEdge = (options: {
     const request = waiting.get(ref);
     if (request === undefined) return;
     waiting.delete(ref);
-    request.reply(outcome);
+    request.reply(request.maybeDone && tellsNothing(outcome) ? UNKNOWN : outcome);
   };
 
   const sendTo = (owner: NodeId, partition: number, refs: readonly number[]): void => {
     const requests: Submission['requests'][number][] = [];
     for (const ref of refs) {
       const request = waiting.get(ref);
-      if (request === undefined) continue;
+      // It may have been queued twice: by a change of owners and by a refusal.
+      if (request === undefined || request.sentTo !== undefined) continue;
       request.sentTo = owner;
       requests.push({ ref, ...request.request });
     }
@@ -102,13 +109,14 @@ export const createEdge = (options: {
 
   const flush = (): void => {
     flushing = false;
-    for (const [partition, refs] of outgoing) {
+    // A copy: who is told no may submit at once, and that is for the next flush.
+    const due = [...outgoing];
+    for (const [partition, refs] of due) {
       const owner = directory.ownerOf(partition);
       // Without an owner they keep waiting: its appearance, or the sweep, ends that.
-      if (owner !== undefined) {
-        outgoing.delete(partition);
-        sendTo(owner, partition, refs);
-      }
+      if (owner === undefined) continue;
+      outgoing.delete(partition);
+      sendTo(owner, partition, refs);
     }
   };
 
@@ -126,6 +134,7 @@ export const createEdge = (options: {
   };
 
   const add = (entity: string, request: Waiting['request'], reply: (outcome: Outcome) => void): void => {
+    if (closed) return reply(UNAVAILABLE);
     if (waiting.size >= MAX_WAITING) return reply(OVERLOADED);
     const partition = partitionOf(entity, partitions);
     const ref = ++lastRef;
@@ -135,6 +144,7 @@ export const createEdge = (options: {
       reply,
       deadline: clock.monotonic() + REQUEST_TIMEOUT_MS,
       sentTo: undefined,
+      maybeDone: false,
     });
     enqueue(partition, ref);
   };
@@ -146,6 +156,7 @@ export const createEdge = (options: {
       if (request.partition !== partition || request.sentTo === undefined || request.sentTo === owner) continue;
       if (repeatable(request)) {
         request.sentTo = undefined;
+        request.maybeDone = true;
         enqueue(partition, ref);
       } else settle(ref, UNKNOWN);
     }
@@ -153,44 +164,46 @@ export const createEdge = (options: {
   };
 
   const sweep = (): void => {
-    if (closed) return;
     const now = clock.monotonic();
     for (const [ref, request] of waiting) {
       // Insertion order is order of deadlines.
       if (request.deadline > now) break;
       settle(ref, request.sentTo === undefined ? UNAVAILABLE : UNKNOWN);
     }
-    clock.after(SWEEP_MS, sweep);
+    for (const [partition, refs] of outgoing) {
+      const left = refs.filter((ref) => waiting.has(ref));
+      if (left.length > 0) outgoing.set(partition, left);
+      else outgoing.delete(partition);
+    }
+    sweepTimer = clock.after(SWEEP_MS, sweep);
   };
 
-  const notTaken = (message: NotTaken): void => {
-    for (const ref of message.refs) {
+  const notTaken = (from: NodeId, { refs, partition, failure }: NotTaken): void => {
+    const again: number[] = [];
+    for (const ref of refs) {
       const request = waiting.get(ref);
-      if (request === undefined) continue;
-      if (message.failure.code === 'unavailable') {
+      // Said twice, or late by one that does not have it any more.
+      if (request?.sentTo !== from) continue;
+      if (failure.code !== 'unavailable') settle(ref, { ok: false, failure });
+      else {
         request.sentTo = undefined;
-        clock.after(RETRY_OWNER_MS, () => {
-          if (waiting.has(ref)) enqueue(message.partition, ref);
-        });
-      } else settle(ref, { ok: false, failure: message.failure });
+        again.push(ref);
+      }
     }
+    if (again.length > 0) clock.after(RETRY_OWNER_MS, () => again.forEach((ref) => enqueue(partition, ref)));
   };
 
   /** Whether everything before this message was seen; else the listener is told to announce itself anew. */
-  const follows = (message: Link): boolean => {
-    const link = links.get(message.partition);
-    if (link === undefined || link.claim !== message.claim) {
-      links.set(message.partition, { claim: message.claim, n: message.n });
-      return link === undefined && message.n <= 1;
-    }
-    const expected = message.items.length === 0 ? link.n : link.n + 1;
-    const complete = message.n <= expected;
-    link.n = Math.max(link.n, message.n);
-    return complete;
+  const follows = ({ partition, link: name, n, items }: Link): boolean => {
+    const link = links.get(partition);
+    const known = link?.link === name ? link.n : 0;
+    links.set(partition, { link: name, n });
+    return (link === undefined || link.link === name) && n === (items.length === 0 ? known : known + 1);
   };
 
-  const takeLink = (message: Link): void => {
-    const complete = follows(message);
+  const takeLink = (from: NodeId, message: Link): void => {
+    // What an owner of before still says is true, but says nothing about the link of the one who is it now.
+    const complete = directory.ownerOf(message.partition) !== from || follows(message);
     for (const item of message.items) {
       if (item.kind === 'result') settle(item.ref, { ok: true, result: item.result });
       else if (item.kind === 'failure') settle(item.ref, { ok: false, failure: item.failure });
@@ -206,7 +219,7 @@ export const createEdge = (options: {
     reroute(partition);
     listener?.resync(partition);
   });
-  clock.after(SWEEP_MS, sweep);
+  let sweepTimer = clock.after(SWEEP_MS, sweep);
 
   return {
     submit: (envelope, reply) => add(envelope.entity, { envelope }, reply),
@@ -218,12 +231,13 @@ export const createEdge = (options: {
     attach: (attached) => {
       listener = attached;
     },
-    receive: (_from, message) => {
-      if (message.type === 'link') takeLink(message);
-      else notTaken(message);
+    receive: (from, message) => {
+      if (message.type === 'link') takeLink(from, message);
+      else notTaken(from, message);
     },
     close: () => {
       closed = true;
+      sweepTimer.cancel();
       for (const ref of waiting.keys()) settle(ref, UNKNOWN);
     },
   };

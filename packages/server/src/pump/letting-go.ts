@@ -6,7 +6,6 @@ import type { Debts } from './deciding.ts';
 import type { Links } from './links.ts';
 import type { NodeMessage, Outcome, SoftRequest } from './messages.ts';
 import type { Outgoing } from './outgoing.ts';
-import type { Turn } from './turn.ts';
 
 /** Pays what a stored turn owes; `batch` is undefined when there was nothing to store. */
 export const createLettingGo = (options: {
@@ -31,21 +30,13 @@ export const createLettingGo = (options: {
     else links.watch(edge, request.conversation, request.user, request.on);
   };
 
-  /** Whoever left a conversation in this turn does not watch it any more. */
-  const forbidWatching = (turn: Turn): void => {
-    for (const row of turn.ownRows.values()) {
-      if (row.partition.startsWith('c/') && row.key.startsWith('former/'))
-        links.unwatchAll(row.partition.slice(2), row.key.slice('former/'.length));
-    }
-  };
-
   return (debts, batch) => {
     for (const { edge, ref, outcome } of debts.answers) pushOutcome(edge, ref, outcome);
     for (const { edge, ref, request, outcome } of debts.soft) {
       if (outcome.ok || !request.on) applySoft(edge, request);
       pushOutcome(edge, ref, outcome);
     }
-    forbidWatching(debts.turn);
+    for (const { conversation, user } of debts.ended) links.unwatchAll(conversation, user);
     links.deliver(debts.turn.deliveries);
     links.flush();
     // A stamp without parcels settles by itself once those before it have.

@@ -25,6 +25,7 @@ export interface Links {
 }
 
 interface Link {
+  readonly name: string;
   n: number;
   items: LinkItem[];
 }
@@ -55,13 +56,14 @@ const membershipByEdge = <K>() => {
 
 export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: string): Links => {
   const links = new Map<NodeId, Link>();
+  let opened = 0;
   const routes = membershipByEdge<UserId>();
   const watches = membershipByEdge<ConversationId>();
 
   const linkTo = (edge: NodeId): Link => {
     let link = links.get(edge);
     if (link === undefined) {
-      link = { n: 0, items: [] };
+      link = { name: `${claim}/${++opened}`, n: 0, items: [] };
       links.set(edge, link);
     }
     return link;
@@ -120,7 +122,7 @@ export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: str
 
   const send = (edge: NodeId, link: Link, items: readonly LinkItem[]): void => {
     // A message refused for want of room is a gap like a lost one: the edge sees it by the next number.
-    bus.send(edge, { type: 'link', partition, claim, n: link.n, items });
+    bus.send(edge, { type: 'link', partition, link: link.name, n: link.n, items });
   };
 
   return {
@@ -141,8 +143,8 @@ export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: str
     route: (edge, user, device, on) => routes.set(user, edge, device, on),
     watch: (edge, conversation, user, on) => watches.set(conversation, edge, user, on),
     unwatchAll: (conversation, user) => {
-      for (const edge of [...(watches.byKey.get(conversation)?.keys() ?? [])])
-        watches.set(conversation, edge, user, false);
+      const edges = watches.byKey.get(conversation);
+      if (edges !== undefined) for (const edge of edges.keys()) watches.set(conversation, edge, user, false);
     },
     forget: (edge) => {
       links.delete(edge);

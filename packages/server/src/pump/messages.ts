@@ -49,13 +49,14 @@ export type LinkItem =
     };
 
 /**
- * Owner to edge: all that one turn has for it, numbered 1, 2, 3 … per (partition, claim, edge). A message without items
- * repeats the last number: the receiver sees whether it missed one (COM8).
+ * Owner to edge: all that one turn has for it, numbered 1, 2, 3 … per link. A message without items repeats the last
+ * number: the receiver sees whether it missed one (COM8).
  */
 export interface Link {
   readonly type: 'link';
   readonly partition: number;
-  readonly claim: string;
+  /** Names the numbering: unlike that of another claim, and of what the owner told this edge before it took it for dead. */
+  readonly link: string;
   readonly n: number;
   readonly items: readonly LinkItem[];
 }

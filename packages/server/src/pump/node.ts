@@ -176,7 +176,7 @@ export const createNode = (options: NodeOptions): Node => {
     drain: async () => {
       draining = true;
       registry.drain();
-      await Promise.all([...changing.values()]);
+      await Promise.all(changing.values());
       await Promise.all(worker.owned.map(release));
       stop();
     },

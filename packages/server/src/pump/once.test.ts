@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { directId } from '@duolog/protocol';
 import * as fc from 'fast-check';
-import { alice, asks, bob, numbered } from '../../testing/people.ts';
+import { alice, asks, bob, numbered, userNamed } from '../../testing/people.ts';
 import { PumpRig } from '../../testing/pump-rig.ts';
 import { settlePromises } from '../engines/clock-manual.ts';
 import type { Outcome } from './messages.ts';
@@ -142,6 +142,34 @@ test('a repeat is told nothing while the first one’s commit is open, and the s
   expect(await rig.results(say(1))).toMatchObject([{ seq: 1 }]);
   expect(texts(rig)).toEqual(['text 1']);
 });
+
+test.each(['overloaded', 'storageFull'] as const)(
+  'while nothing new is taken (%s) a repeat still gets its first answer [COM10] [LIM9]',
+  async (readiness) => {
+    const { rig, owner } = await openConversation();
+    const [first] = await rig.ask(say(1));
+    owner.readiness = readiness;
+    const [repeat, next] = await rig.ask(say(1), say(2));
+    expect(repeat).toEqual(first);
+    expect(failure(next)?.code).toBe(readiness);
+  },
+);
+
+test.each([
+  ['a gap', say(9)],
+  ['a refusal', asks(`c/${direct}`, userNamed('carol'), { kind: 'send', text: 'x' })],
+])(
+  'an owner that was fenced without knowing it does not answer %s from what it remembers [COM2] [COM10]',
+  async (_what, command) => {
+    const { rig, owner } = await openConversation();
+    await rig.results(say(1));
+    const rival = rig.openWorker('rival');
+    await rival.worker.claim(0);
+    // The edge still takes the old one for the owner.
+    expect(await rig.ask(command)).toEqual([undefined]);
+    expect(owner.lost).toEqual([0]);
+  },
+);
 
 /** A client that keeps to COM10: up to 8 unanswered, sent again after loss, from the oldest unanswered after a gap. */
 test('whatever is lost, doubled or restarted, every message of a client is there once and in order [COM10] [SYN5]', async () => {

@@ -16,8 +16,10 @@ import { createLettingGo } from './letting-go.ts';
 import { createLinks } from './links.ts';
 import type { Failure, NodeMessage, Parcels, Submission } from './messages.ts';
 import { createOutgoing } from './outgoing.ts';
+import { newTurn } from './turn.ts';
 import { createQueue } from './queue.ts';
 import type { OwnerLimits, PumpCounters, PumpPlant } from './settings.ts';
+import { isEmpty } from './turn.ts';
 
 export interface OwnerOptions {
   readonly claim: Claim<Parcel>;
@@ -106,7 +108,7 @@ export const createOwner = (options: OwnerOptions): Owner => {
 
   const commitTurn = async (debts: Debts, before: Promise<void> | undefined): Promise<void> => {
     const { turn } = debts;
-    if (turn.rows.length === 0 && turn.ownRows.size === 0 && turn.outboxes.size === 0) {
+    if (isEmpty(turn)) {
       // Nothing to store, but what it answers may rest on turns that are not stored yet.
       await before;
       if (!stopped()) letGo(debts, undefined);
@@ -117,6 +119,8 @@ export const createOwner = (options: OwnerOptions): Owner => {
     counters.rows += batch.rows.length;
     counters.entries += turn.deliveries.length;
     if (plants.has('ack-before-commit')) letGo(debts, undefined);
+    if (plants.has('accept-before-commit'))
+      letGo({ ...debts, answers: [], soft: [], ended: [], turn: newTurn(turn.stamp) }, undefined);
     const startedAt = clock.monotonic();
     const outcome = await ledger.commit(batch);
     counters.commitMs += clock.monotonic() - startedAt;

@@ -7,14 +7,14 @@ import type { Decided, Decision, Delivery, Parcel, RowChange } from '../core/dec
 import { refused } from '../core/decision.ts';
 import { partitionOf } from '../core/hash.ts';
 import { decideName, takeNameParcel } from '../core/names.ts';
-import { admit, encodeOutbox, remember } from '../core/outbox.ts';
-import type { Answer, Outbox } from '../core/outbox.ts';
-import { acceptedKey, conversationKey, encodeJson, nameKey, outboxKey, partitionKey, userKey } from '../core/rows.ts';
+import { encodeOutbox, remember } from '../core/outbox.ts';
+import { acceptedKey, conversationKey, encodeJson, nameKey, partitionKey, userKey } from '../core/rows.ts';
 import { decideUser, takeUserParcel } from '../core/users.ts';
+import { answerOf, answerTo, outboxOf, outcomeOf } from './answering.ts';
 import type { Entities, Entity } from './entities.ts';
 import { isConversation, isName, isUser } from './entities.ts';
 import { OUTBOX_BYTES, rowBytes, sendingBytes } from './sizes.ts';
-import type { Failure, Outcome } from './messages.ts';
+import type { Outcome } from './messages.ts';
 
 /** All that a turn decided, before and after it is stored. */
 export interface Turn {
@@ -28,6 +28,8 @@ export interface Turn {
   readonly grown: Map<string, [from: number, to: number]>;
   /** Outboxes that got an answer in this turn: encoded once, at its end. */
   readonly outboxes: Map<string, { readonly entity: Entity; readonly key: string }>;
+  /** Something was answered from what is remembered: true only of one who still is the owner, which a commit proves (COM2). */
+  needsProof: boolean;
   /** Estimated bytes of the batch. */
   bytes: number;
 }
@@ -41,6 +43,7 @@ export const newTurn = (stamp: number): Turn => ({
   deliveries: [],
   grown: new Map(),
   outboxes: new Map(),
+  needsProof: false,
   bytes: 0,
 });
 
@@ -150,60 +153,27 @@ const execute = (turn: Turn, context: TurnContext, entity: Entity, envelope: Env
   return decision;
 };
 
-const failure = (code: Failure['code'], detail: string, facts?: Failure['facts']): Outcome => ({
-  ok: false,
-  failure: facts === undefined ? { code, detail } : { code, detail, facts },
-});
-
-const outcomeOf = (answer: Answer): Outcome =>
-  'result' in answer ? { ok: true, result: answer.result } : { ok: false, failure: answer.refusal };
-
-/** The answer an outbox already has for a command, or undefined if it is the next one (COM10). */
-const answeredBefore = (outbox: Outbox, n: number, hash: string): Outcome | undefined => {
-  const admission = admit(outbox, n, hash);
-  switch (admission.kind) {
-    case 'new':
-      return undefined;
-    case 'repeat':
-      return outcomeOf(admission.answer);
-    case 'conflict':
-      return failure('conflict', 'This (outbox, n) was used for another command.');
-    case 'stale':
-      return failure('stale', 'This n is older than the answers remembered; it was not executed now.');
-    case 'gap':
-      return failure('gap', `The command before is missing; n = ${admission.expected} is expected.`, {
-        expected: admission.expected,
-      });
-    default: {
-      const never: never = admission;
-      return never;
-    }
-  }
-};
-
 /** Decides about a command whose needs are loaded. */
 export const decideCommand = (turn: Turn, context: TurnContext, envelope: Envelope): Outcome => {
   const entity = context.entities.get(envelope.entity);
-  const { outbox, n, hash } = envelope;
-  const key = outbox === undefined ? undefined : outboxKey(envelope.user, outbox);
-  if (key === undefined || n === undefined) return outcomeOf(answerOf(execute(turn, context, entity, envelope)));
-  const remembered = entity.outboxes.get(key) ?? [];
-  const before = answeredBefore(remembered, n, hash);
-  if (before !== undefined) return before;
+  const outbox = outboxOf(entity, envelope);
+  if (outbox === undefined) {
+    turn.needsProof = true;
+    return outcomeOf(answerOf(execute(turn, context, entity, envelope)));
+  }
+  const { key, n, remembered, admission } = outbox;
+  if (admission.kind !== 'new') {
+    turn.needsProof ||= admission.kind === 'gap';
+    return answerTo(admission);
+  }
   const answer = answerOf(execute(turn, context, entity, envelope));
-  entity.outboxes.set(key, remember(remembered, { n, hash, answer }));
+  entity.outboxes.set(key, remember(remembered, { n, hash: envelope.hash, answer }));
   const name = `${entity.key} ${key}`;
   if (!turn.outboxes.has(name)) {
     turn.outboxes.set(name, { entity, key });
     turn.bytes += OUTBOX_BYTES;
   }
   return outcomeOf(answer);
-};
-
-const answerOf = (decision: Decision<unknown>): Answer => {
-  if (decision.ok) return { result: JSON.stringify(decision.result) };
-  const { code, detail, facts } = decision;
-  return { refusal: facts === undefined ? { code, detail } : { code, detail, facts } };
 };
 
 /** Takes a parcel for one user whose needs are loaded. */
@@ -263,6 +233,15 @@ export const markAccepted = (turn: Turn, partition: number, source: number, stam
   const row = { partition: partitionKey(partition), key: acceptedKey(source), value: encodeJson({ stamp }) };
   turn.ownRows.set(`${row.partition} ${row.key}`, row);
 };
+
+/** Whether there is anything to commit. */
+export const isEmpty = (turn: Turn): boolean =>
+  !turn.needsProof &&
+  turn.rows.length === 0 &&
+  turn.ownRows.size === 0 &&
+  turn.outboxes.size === 0 &&
+  turn.parcels.size === 0 &&
+  turn.drops.length === 0;
 
 /** All rows of the turn. */
 export const rowsOf = (turn: Turn): readonly RowChange[] => {
