@@ -34,6 +34,8 @@ export const compileFaults = (folder: string): FaultLibraries => {
 export interface DiskFault {
   /** Only files in it count. */
   readonly folder: string;
+  /** A file name that does not count. */
+  readonly except?: string;
   /** Which call fails, counted from 1. */
   readonly at: number;
   readonly error: 'EIO' | 'ENOSPC';
@@ -58,5 +60,6 @@ export const diskFaultEnvironment = (library: string, fault: DiskFault): Record<
   DISKFAIL_LASTING: fault.lasting === true ? '1' : '',
   DISKFAIL_TEAR: fault.tear === true ? '1' : '',
   DISKFAIL_LOG: fault.log,
+  ...(fault.except === undefined ? {} : { DISKFAIL_EXCEPT: fault.except }),
   ...(fault.arm === undefined ? {} : { DISKFAIL_ARM: fault.arm }),
 });

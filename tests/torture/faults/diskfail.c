@@ -5,6 +5,7 @@
  *
  * Environment:
  *   DISKFAIL_FOLDER   absolute; only files in it count
+ *   DISKFAIL_EXCEPT   a file name in it that does not count, such as LevelDB's LOG, where nothing depends on a write
  *   DISKFAIL_AT       which call fails, counted from 1
  *   DISKFAIL_ERROR    EIO or ENOSPC
  *   DISKFAIL_CALL     write, sync or any: what counts (any if absent)
@@ -45,7 +46,7 @@
 #undef fwrite_unlocked
 #undef fflush_unlocked
 
-static const char *folder, *arm;
+static const char *folder, *arm, *except;
 static size_t folder_length;
 static long fail_at;
 static int error_number, counts_writes, counts_syncs, lasting, tears, armed;
@@ -74,6 +75,7 @@ __attribute__((constructor)) static void begin(void) {
   lasting = is("DISKFAIL_LASTING", "1");
   tears = is("DISKFAIL_TEAR", "1");
   arm = getenv("DISKFAIL_ARM");
+  except = getenv("DISKFAIL_EXCEPT");
   log_fd = open_log("DISKFAIL_LOG");
   record_fd = open_log("POWERCUT_LOG");
 }
@@ -86,6 +88,7 @@ static int watched(int fd, char *path) {
   if (length < 0) return 0;
   path[length] = 0;
   if (strncmp(path, folder, folder_length) != 0 || path[folder_length] != '/') return 0;
+  if (except && strcmp(strrchr(path, '/') + 1, except) == 0) return 0;
   if (!armed && arm && access(arm, F_OK) != 0) return 0;
   armed = 1;
   return 1;

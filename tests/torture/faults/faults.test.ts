@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { seeded } from '../checker/sample/world.ts';
+import { seeded } from '../seeded.ts';
 import { cCompiler, compileFaults, diskFaultEnvironment, type DiskFault } from './compile.ts';
 import { beginRecording, cutPower, type CutMode } from './power-cut.ts';
 

@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { seeded } from '../checker/sample/world.ts';
+import { seeded } from '../seeded.ts';
 import { beginRecording, cutPower, type CutMode } from './power-cut.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'duolog-power-'));

@@ -3,6 +3,7 @@
  * edits. The same seed gives the same history.
  */
 import { changeHash, hashOf } from '../../hash.ts';
+import { seeded } from '../../seeded.ts';
 import type { HistoryEvent } from '../../history.ts';
 import { isMember, lastReadable, newState, readable, rowsOf, userOf } from './perfect-server.ts';
 import {
@@ -15,7 +16,6 @@ import {
   pick,
   pull,
   record,
-  seeded,
   send,
   within,
   type Device,

@@ -54,17 +54,6 @@ export interface World {
   readonly random: () => number;
 }
 
-/** mulberry32. */
-export const seeded = (seed: number): (() => number) => {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-};
-
 export const within = (world: World, least: number, most: number): number =>
   least + Math.floor(world.random() * (most - least + 1));
 export const pick = <T>(world: World, list: readonly T[]): T | undefined =>

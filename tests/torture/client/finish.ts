@@ -1,0 +1,76 @@
+/** The end of a run: everything settles, all devices meet, fresh ones read everything. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Recorder } from '../record.ts';
+import type { Device, Page, Source } from './device.ts';
+import { logIn, type Person, type SignedIn } from './people.ts';
+import { itemOf } from './wire.ts';
+
+export interface Ending {
+  readonly base: string;
+  readonly people: readonly Person[];
+  readonly devices: readonly Device[];
+  readonly recorder: Recorder;
+  readonly make: (signedIn: SignedIn, source: Source) => Device;
+}
+
+/** Longer than the bound of the history, so that lateness is judged there and not cut off here. */
+const patienceMs = 25_000;
+
+/** Waits for a state; whether it came. */
+const until = async (state: () => boolean): Promise<boolean> => {
+  for (const endMs = performance.now() + patienceMs; performance.now() < endMs; await sleep(20))
+    if (state()) return true;
+  return state();
+};
+
+/** All devices of each user have applied all that any of them has heard of. */
+const haveMet = (devices: readonly Device[]): boolean =>
+  devices.every(({ user, follower, isReady }) => {
+    const highest = Math.max(
+      ...devices.filter((other) => other.user === user).map((other) => other.follower.highest()),
+    );
+    return isReady() && follower.cursor() === highest;
+  });
+
+const meet = async (devices: readonly Device[]): Promise<void> => {
+  await until(() => devices.every(({ isReady }) => isReady()));
+  await Promise.all(devices.map(({ follower }) => follower.pull()));
+  await until(() => haveMet(devices));
+};
+
+/** Everything a user may read of a conversation. */
+const readFinal = async (
+  { user, id, call, follower }: Device,
+  conversation: string,
+  recorder: Recorder,
+): Promise<void> => {
+  const epoch = follower.epoch();
+  if (epoch === undefined) throw new Error(`${id} never began`);
+  for (let after = 0, more = true; more;) {
+    const outcome = await call('message.list', { conversation, after, limit: 200 });
+    if (outcome.kind !== 'ok')
+      throw new Error(`the final log of ${conversation} cannot be read: ${JSON.stringify(outcome)}`);
+    const page = outcome.result as unknown as Page;
+    const items = page.messages.map(itemOf);
+    recorder.record({ type: 'final', user, device: id, epoch, conversation, lastSeq: page.lastSeq, items });
+    after = items.at(-1)?.seq ?? after;
+    ({ more } = page);
+  }
+};
+
+export const finish = async ({ base, people, devices, recorder, make }: Ending): Promise<void> => {
+  await until(() => devices.every(({ outbox, isReady }) => outbox.waiting() === 0 && isReady()));
+  // Signed in before anything comes to rest: a new device is an entry too.
+  const fresh: Device[] = [];
+  for (const person of people) {
+    for (const source of ['reset', 'replay'] as const)
+      fresh.push(make(await logIn(base, person, `${source}-${person.handle}`), source));
+  }
+  await meet([...devices, ...fresh]);
+  for (const device of devices) device.rest();
+  for (const device of fresh) {
+    if (device.source === 'reset')
+      for (const conversation of device.follower.rows.keys()) await readFinal(device, conversation, recorder);
+    device.rest();
+  }
+};

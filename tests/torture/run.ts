@@ -1,0 +1,230 @@
+/** One torture run: a server under load, fault after fault, then the history and its verdict. */
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { check } from './checker/check.ts';
+import { readHistory } from './checker/read-history.ts';
+import { seeded } from './seeded.ts';
+import type { Verdict } from './checker/verdict.ts';
+import { startClient } from './client-process.ts';
+import { compileFaults, diskFaultEnvironment, type DiskFault, type FaultLibraries } from './faults/compile.ts';
+import { beginRecording, cutPower, type CutReport } from './faults/power-cut.ts';
+import type { TortureOptions } from './options.ts';
+import { openRecorder, type Recorder } from './record.ts';
+import { freePort, served, startServer, type ServerOptions, type ServerProcess } from './server-process.ts';
+
+/** What happened, beside the history. */
+export interface RunReport {
+  readonly verdict: Verdict;
+  /** What the server did that no history shows. */
+  readonly complaints: readonly string[];
+  readonly faults: number;
+  /** Faults that did not come to pass: a server that was to lose a write wrote nothing any more. */
+  readonly missed: number;
+  readonly cuts: readonly CutReport[];
+  /** From each start to the first answer of /health. */
+  readonly startsMs: readonly number[];
+}
+
+interface Run {
+  readonly options: TortureOptions;
+  readonly server: ServerOptions;
+  readonly folder: string;
+  readonly recorder: Recorder;
+  readonly random: () => number;
+  readonly libraries: FaultLibraries | undefined;
+  readonly complaints: string[];
+  readonly cuts: CutReport[];
+  readonly startsMs: number[];
+  faults: number;
+  missed: number;
+}
+
+const node = 'one';
+/** Load between a start and the next fault. */
+const loadMs = { least: 200, spread: 800 };
+/** A server whose disk failed ends by itself within this time. */
+const endLimitMs = 10_000;
+
+const within = ({ random }: Run, least: number, most: number): number =>
+  least + Math.floor(random() * (most - least + 1));
+const path = ({ folder }: Run, name: string): string => join(folder, name);
+const recordingOf = (run: Run) => ({
+  folder: run.server.data,
+  record: path(run, 'power-record'),
+  grave: path(run, 'power-grave'),
+});
+
+/** What goes wrong with the disk in the coming life of the server; now and then while it starts. */
+const nextDiskFault = (run: Run, life: number): DiskFault => {
+  const { random } = run;
+  const early = random() < 0.15;
+  const arm = path(run, `arm-${life}`);
+  if (early) writeFileSync(arm, '');
+  return {
+    folder: run.server.data,
+    except: 'LOG',
+    at: within(run, 1, early ? 10 : 40),
+    error: random() < 0.5 ? 'EIO' : 'ENOSPC',
+    call: random() < 0.6 ? 'write' : 'any',
+    lasting: random() < 0.3 && run.options.plant === undefined,
+    tear: random() < 0.5,
+    arm,
+    log: path(run, `failed-${life}`),
+  };
+};
+
+/** The environment of the next life, with what has to be known of it. */
+const prepare = (run: Run, disk: DiskFault | undefined): Record<string, string> => {
+  const { options, libraries } = run;
+  const environment: Record<string, string> = {};
+  const preload: string[] = [];
+  if (disk !== undefined && libraries !== undefined) {
+    preload.push(libraries.diskfail);
+    Object.assign(environment, diskFaultEnvironment('', disk));
+  }
+  if (options.power && libraries !== undefined) {
+    preload.push(libraries.powercut);
+    Object.assign(environment, beginRecording(recordingOf(run), ''));
+  }
+  const plant = options.plant === undefined ? {} : { DUOLOG_TEST_PLANT: options.plant };
+  return { ...environment, ...plant, ...(preload.length === 0 ? {} : { LD_PRELOAD: preload.join(':') }) };
+};
+
+const fault = (run: Run, what: string): void => {
+  run.faults++;
+  run.recorder.record({ type: 'fault', fault: what, node });
+  run.recorder.flush();
+};
+
+/** Starts the server until it serves. With a disk that fails early it may end instead, and is started again without. */
+const start = async (run: Run, disk: DiskFault | undefined): Promise<ServerProcess> => {
+  const startedMs = performance.now();
+  const server = startServer(run.server, prepare(run, disk));
+  if (await served(server, run.server.port)) {
+    run.startsMs.push(performance.now() - startedMs);
+    run.recorder.record({ type: 'served', node });
+    run.recorder.flush();
+    return server;
+  }
+  const { code, signal } = await server.exited;
+  if (disk === undefined || !existsSync(disk.log))
+    throw new Error(`the server does not start: ${signal ?? `exit code ${code}`}`);
+  fault(run, 'disk at start');
+  if (code === 0) run.complaints.push('a server whose disk failed at its start ended with exit code 0');
+  cut(run);
+  return start(run, undefined);
+};
+
+const cut = (run: Run): void => {
+  if (!run.options.power) return;
+  run.cuts.push(cutPower(recordingOf(run), run.random() < 0.3 ? 'cut' : 'random', run.random));
+};
+
+/** The disk fails: the server ends by itself, and not as if all were well. */
+const breakDisk = async (run: Run, server: ServerProcess, disk: DiskFault): Promise<void> => {
+  writeFileSync(disk.arm ?? '', '');
+  let exit: Awaited<ServerProcess['exited']> | undefined;
+  const ended = server.exited.then((how) => (exit = how));
+  // A server that writes on is given time to acknowledge something that it will have lost.
+  const limitMs = run.options.plant === 'write-on' ? 1500 : endLimitMs;
+  await Promise.race([ended, sleep(limitMs)]);
+  const happened = existsSync(disk.log);
+  fault(run, happened ? 'disk' : 'kill');
+  if (!happened) run.missed++;
+  if (exit === undefined) {
+    if (happened && run.options.plant !== 'write-on')
+      run.complaints.push(`the server went on for ${limitMs / 1000} s after its disk had failed`);
+    server.kill('SIGKILL');
+    await ended;
+  } else if (exit.code === 0 || !happened)
+    run.complaints.push(`the server ended by itself with ${exit.signal ?? `exit code ${exit.code}`}`);
+};
+
+const oneFault = async (run: Run, server: ServerProcess, disk: DiskFault | undefined): Promise<void> => {
+  await Promise.race([sleep(within(run, loadMs.least, loadMs.least + loadMs.spread)), server.exited]);
+  if (disk !== undefined) await breakDisk(run, server, disk);
+  else if (server.hasExited()) {
+    fault(run, 'end');
+    run.complaints.push('the server ended by itself');
+  } else {
+    fault(run, run.options.power ? 'power' : 'kill');
+    server.kill('SIGKILL');
+    await server.exited;
+  }
+  cut(run);
+};
+
+const mustExercise = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14];
+
+/** Runs and judges. `folder` is new and empty; everything of the run is in it. */
+export const torture = async (
+  options: TortureOptions,
+  folder: string,
+  say: (line: string) => void,
+): Promise<RunReport> => {
+  mkdirSync(folder, { recursive: true });
+  const port = await freePort();
+  const histories = [join(folder, 'run.jsonl'), join(folder, 'client.jsonl')] as const;
+  const run: Run = {
+    options,
+    server: { port, data: join(folder, 'data'), log: join(folder, 'server.log') },
+    folder,
+    recorder: openRecorder(histories[0]),
+    random: seeded(options.seed),
+    libraries: options.power || options.disk ? compileFaults(folder) : undefined,
+    complaints: [],
+    cuts: [],
+    startsMs: [],
+    faults: 0,
+    missed: 0,
+  };
+  const { seed, kills } = options;
+  run.recorder.record({
+    type: 'run',
+    seed,
+    cluster: false,
+    faults: kills > 0,
+    minOk: 200 + kills * 20,
+    mustExercise,
+    boundMs: 10_000,
+  });
+  const diskFor = (life: number): DiskFault | undefined => (options.disk ? nextDiskFault(run, life) : undefined);
+  // The first life is only killed: signing up is not what is tortured.
+  let disk: DiskFault | undefined;
+  let server = await start(run, disk);
+  const client = startClient(
+    { base: `http://127.0.0.1:${port}`, seed, history: histories[1], users: 6, devicesEach: 2 },
+    join(folder, 'client.log'),
+  );
+  try {
+    await client.ready;
+    for (let life = 1; life <= kills; life++) {
+      await oneFault(run, server, disk);
+      disk = life < kills ? diskFor(life) : undefined;
+      server = await start(run, disk);
+      if (life % 10 === 0) say(`${life} of ${kills}`);
+    }
+    await sleep(500);
+    client.finish();
+    await client.done;
+  } finally {
+    client.kill();
+    server.kill('SIGKILL');
+    await server.exited;
+    run.recorder.close();
+  }
+  const bad: string[] = [];
+  const verdict = await check(
+    readHistory(histories, ({ file, line, reason }) => bad.push(`${file}:${line}: ${reason}`)),
+    bad,
+  );
+  return {
+    verdict,
+    complaints: run.complaints,
+    faults: run.faults,
+    missed: run.missed,
+    cuts: run.cuts,
+    startsMs: run.startsMs,
+  };
+};
