@@ -4,6 +4,8 @@ import type { NodeId } from '../ports/bus.ts';
 
 /** A clock further than this from the median of the others disqualifies a worker, in ms. */
 export const MAX_CLOCK_ERROR_MS = 5_000;
+/** A partition is handed over in peace only to one whose clock is nearer: near the limit, it might itself refuse to claim. */
+export const HAND_OVER_CLOCK_ERROR_MS = MAX_CLOCK_ERROR_MS / 2;
 
 /** What ranking has to know of a live node. */
 export interface Candidate {
@@ -19,14 +21,22 @@ export const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor((values.length - 1) / 2)] ?? 0;
 
 /** Whether a node's clock is near enough to the others' to claim; alone, it is. */
-export const clockFits = (candidate: Candidate, all: readonly Candidate[]): boolean => {
+export const clockFits = (
+  candidate: Candidate,
+  all: readonly Candidate[],
+  maxErrorMs: number = MAX_CLOCK_ERROR_MS,
+): boolean => {
   const others = all.filter(({ node }) => node !== candidate.node).map(({ clockOffsetMs }) => clockOffsetMs);
-  return others.length === 0 || Math.abs(candidate.clockOffsetMs - median(others)) <= MAX_CLOCK_ERROR_MS;
+  return others.length === 0 || Math.abs(candidate.clockOffsetMs - median(others)) <= maxErrorMs;
 };
 
 /** The workers that may own a partition, the one that ought to first (rendezvous hashing). */
-export const rank = (partition: number, all: readonly Candidate[]): readonly NodeId[] =>
+export const rank = (
+  partition: number,
+  all: readonly Candidate[],
+  maxClockErrorMs: number = MAX_CLOCK_ERROR_MS,
+): readonly NodeId[] =>
   all
-    .filter((candidate) => candidate.worker && !candidate.draining && clockFits(candidate, all))
+    .filter((candidate) => candidate.worker && !candidate.draining && clockFits(candidate, all, maxClockErrorMs))
     .map(({ node }) => node)
     .toSorted((a, b) => rendezvousWeight(b, partition) - rendezvousWeight(a, partition) || (a < b ? -1 : 1));

@@ -6,7 +6,7 @@ import type { Bus, NodeId } from '../ports/bus.ts';
 import type { Clock, Timer } from '../ports/clock.ts';
 import type { Registry } from './directory.ts';
 import type { Alive, NodeMessage } from './messages.ts';
-import { MAX_CLOCK_ERROR_MS, clockFits, rank } from './ranking.ts';
+import { HAND_OVER_CLOCK_ERROR_MS, MAX_CLOCK_ERROR_MS, clockFits, rank } from './ranking.ts';
 import type { Candidate } from './ranking.ts';
 
 const ANNOUNCE_MS = 1_000;
@@ -18,6 +18,10 @@ const LOST_WAIT_MS = 10_000;
 const NEXT_IN_RANK_MS = 5_000;
 /** Another node has to be alive for this long before a partition is handed over to it in peace. */
 const SETTLED_MS = 5_000;
+/** A node whose ticks are this far apart stood still: that it heard nobody meanwhile proves nothing. */
+const SLEPT_MS = 2 * ANNOUNCE_MS;
+/** A partition that one claims because those before it in the ranking did not is kept for this long: they might not again. */
+const KEEP_MS = 60_000;
 
 export interface RegistryOptions {
   readonly bus: Bus<NodeMessage>;
@@ -51,11 +55,14 @@ export const createRegistry = (options: RegistryOptions): Registry => {
   const own = new Map<number, { readonly claim: string; readonly stamp: number }>();
   const blockedUntil = new Map<number, number>();
   const ownerlessSince = new Map<number, number>();
+  /** Not handed over before that time. */
+  const keptUntil = new Map<number, number>();
   let owners = new Map<number, Owned>();
   const changeListeners: ((partition: number) => void)[] = [];
   const deadListeners: ((node: NodeId) => void)[] = [];
   const tickListeners: (() => void)[] = [];
   let startedAt = clock.monotonic();
+  let tickedAt = startedAt;
   let draining = false;
   let clockAlarm = false;
   let timer: Timer | undefined;
@@ -132,7 +139,18 @@ export const createRegistry = (options: RegistryOptions): Registry => {
     }
   };
 
+  /** After a sleep the others get the time to speak again before they count as dead. */
+  const noticeSleep = (): void => {
+    const now = clock.monotonic();
+    const slept = now - tickedAt > SLEPT_MS;
+    tickedAt = now;
+    if (!slept) return;
+    startedAt = now;
+    for (const [node, known] of heard) heard.set(node, { ...known, heardAt: now });
+  };
+
   const tick = (): void => {
+    noticeSleep();
     announce();
     dropDead();
     refresh();
@@ -190,12 +208,14 @@ export const createRegistry = (options: RegistryOptions): Registry => {
       return [...own.keys()].filter((partition) => {
         const owner = owners.get(partition)?.node;
         if (owner !== undefined && owner !== bus.node) return true;
-        const [first] = rank(partition, all);
+        if ((keptUntil.get(partition) ?? 0) > now) return false;
+        const [first] = rank(partition, all, HAND_OVER_CLOCK_ERROR_MS);
         const known = first === undefined ? undefined : heard.get(first);
         return known !== undefined && now - known.since >= SETTLED_MS;
       });
     },
     own: (partition, claim, stamp) => {
+      if (rank(partition, candidates())[0] !== bus.node) keptUntil.set(partition, clock.monotonic() + KEEP_MS);
       own.set(partition, { claim, stamp });
       changed();
     },
@@ -206,6 +226,7 @@ export const createRegistry = (options: RegistryOptions): Registry => {
     },
     start: () => {
       startedAt = clock.monotonic();
+      tickedAt = startedAt;
       refresh();
       tick();
     },
