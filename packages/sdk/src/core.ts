@@ -120,12 +120,14 @@ export class Core {
   }
 
   #opened(welcome: Result<'hello'>): void {
-    const { user, device, limits } = welcome;
+    const { user, device, epoch, limits } = welcome;
     if (this.#place.user !== undefined && this.#place.user !== user) {
       return this.link.stop(new DuologError('conflict', 'The cache belongs to another account.'));
     }
     if (this.#place.device !== undefined && this.#place.device !== device) this.outbox.renew();
-    this.#place = { user, device };
+    // A position counts messages of its epoch: in another one it would pass over messages that nobody has read.
+    if (epoch !== this.#place.epoch) for (const item of this.reads.queued()) this.outbox.abandon(item);
+    this.#place = { ...this.#place, user, device };
     this.#limits = { ...LIMITS, ...(limits as Limits) };
     this.replica.user = user;
     this.#keepPlace(this.#sync.position);
@@ -177,7 +179,6 @@ export class Core {
 
   #reset(conversations: Result<'conversation.list'>['conversations'], position: Position): void {
     const sameEpoch = position.epoch === this.#place.epoch;
-    this.reads.flush();
     this.replica.reset(conversations, sameEpoch);
     for (const { conversation, lastSeq } of conversations) {
       this.outbox.dropApplied(conversation, sameEpoch ? lastSeq : Number.POSITIVE_INFINITY);

@@ -102,6 +102,13 @@ export class Outbox {
     return true;
   }
 
+  /** Gives a command up, whether or not it was executed. */
+  abandon(item: Item): void {
+    const lane = this.#lanes.get(item.record.entity);
+    item.forget?.();
+    if (lane !== undefined) this.#fail(lane, item, new DuologError('stale').toWire());
+  }
+
   /** There is a connection: everything unanswered is sent again, as it was. */
   resume(): void {
     for (const lane of this.#lanes.values()) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { fromSeq, rangeAt, withRange } from './ranges.ts';
 import type { Range, Ranges } from './ranges.ts';
 

@@ -3,6 +3,7 @@ import type { Params } from '@duolog/protocol';
 import type { Clock } from './clock.ts';
 import type { Outbox } from './outbox.ts';
 import type { Replica } from './replica.ts';
+import type { Item } from './sending.ts';
 
 const REPORT_MS = 1000;
 
@@ -38,6 +39,11 @@ export class Reads {
     this.#dirty.clear();
   }
 
+  /** Positions on their way. */
+  queued(): readonly Item[] {
+    return this.#outbox.unanswered(this.#replica.user).filter((item) => item.method === 'conversation.read');
+  }
+
   close(): void {
     this.#stopTimer?.();
     this.#stopTimer = undefined;
@@ -48,16 +54,9 @@ export class Reads {
     const { user } = this.#replica;
     if (row === undefined || row.view.readSeq <= row.toldSeq) return;
     const params: Params<'conversation.read'> = { conversation, seq: row.view.readSeq };
-    const queued = this.#outbox
-      .unanswered(user)
-      .filter((item) => item.method === 'conversation.read')
-      .filter((item) => (item.params as Params<'conversation.read'>).conversation === conversation);
+    const queued = this.queued().filter((item) => (item.params as typeof params).conversation === conversation);
     // One that was not sent yet takes the newer position, so that a week offline leaves one command, not thousands.
-    if (
-      queued.some(
-        (item) => (item.params as Params<'conversation.read'>).seq >= params.seq || this.#outbox.amend(item, params),
-      )
-    )
+    if (queued.some((item) => (item.params as typeof params).seq >= params.seq || this.#outbox.amend(item, params)))
       return;
     this.#outbox.add(user, 'conversation.read', params);
   }

@@ -16,7 +16,7 @@ cacheContract({
 });
 
 /** A factory whose connections a test can drop, as WebKit does to pages in the background. */
-const dropping = (): { readonly factory: IDBFactory; drop(): void; readonly opened: IDBDatabase[] } => {
+const dropping = (): { readonly factory: IDBFactory; readonly drop: () => void; readonly opened: IDBDatabase[] } => {
   const inner = new IDBFactory();
   const opened: IDBDatabase[] = [];
   const open: IDBFactory['open'] = (name, version) => {

@@ -151,6 +151,20 @@ test('two clients with one device replace each other ever more slowly', async ()
   expect(server.attempts).toBeLessThan(60);
 });
 
+test('a connection that dies soon after it was made does not count as a success: the waits grow', async () => {
+  const { live, server, clock, alice } = newStage();
+  const client = await live(alice);
+  const waits: number[] = [];
+  client.on('state', (state) => state.status === 'waiting' && waits.push(state.retryAt - clock.now()));
+  for (let i = 0; i < 5; i++) {
+    server.cut();
+    await settle();
+    await clock.advance(waits.at(-1) ?? 0);
+    await client.live();
+  }
+  expect(waits).toEqual([750, 1250, 2250, 4250, 8250]);
+});
+
 test('an attempt that gets no answer is given up after fifteen seconds', async () => {
   const { client, server, clock, alice } = newStage();
   const stop = server.script('hello', () => 'lost');

@@ -117,6 +117,27 @@ test('a reset keeps a read position that was not told yet [SYN3]', async () => {
   expect(server.user(alice.user).memberships.get(direct)?.readSeq).toBe(1);
 });
 
+test('a read position of another epoch is not told: it would pass over new messages', async () => {
+  const stage = newStage();
+  const { live, server, clock, alice, bob, direct } = stage;
+  const client = await live(alice);
+  const backup = server.backup();
+  for (const text of ['a', 'b', 'c']) server.say(bob.user, direct, text);
+  await settle();
+  server.unreachable = true;
+  server.cut();
+  await settle();
+  client.markRead(direct);
+  await clock.advance(5000);
+  server.restore(backup);
+  server.unreachable = false;
+  await clock.advance(20_000);
+  server.say(bob.user, direct, 'new');
+  await clock.advance(5000);
+  expect(client.conversation(direct)).toMatchObject({ lastSeq: 1, unread: 1 });
+  expect(reads(stage)).toEqual([]);
+});
+
 test('the list has the newest conversation first and stays the same array until something changes', async () => {
   const { live, server, clock, alice, bob, direct } = newStage();
   const client = await live(alice);

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { memoryCache } from '../cache/memory.ts';
 import { settle } from '../testing/index.ts';
-import { newStage, until } from './stage.ts';
+import { newStage, until, watchClient } from './stage.ts';
 import type { Stage } from './stage.ts';
 
 const seqs = (window: { readonly messages: readonly { readonly seq: number }[] }): number[] =>
@@ -183,6 +183,7 @@ test('who left and came back reads both memberships, and nothing of the time bet
   const { server, alice, bob } = stage;
   const conversation = 'g.aaaaaaaaaaaaaaaaaaaa';
   const client = await stage.live(alice);
+  const { alarms } = watchClient(client);
   server.run(bob.user, 'group.create', { conversation, name: 'Team', members: [alice.user] });
   server.say(bob.user, conversation, 'before');
   server.run(bob.user, 'group.remove', { conversation, user: alice.user });
@@ -197,4 +198,5 @@ test('who left and came back reads both memberships, and nothing of the time bet
   const window = client.history(conversation);
   await window.latest();
   expect(seqs(window)).toEqual([5, 6]);
+  expect(alarms).toEqual([]);
 });

@@ -89,6 +89,9 @@ test('a command is stored before it is sent, and not sent while it cannot be sto
   broken = true;
   const sending = client.send(direct, 'hello');
   await clock.advance(5000);
+  server.cut();
+  await clock.advance(2000);
+  expect(client.state.status).toBe('live');
   expect(numbers(stage)).toEqual([]);
   expect(sending.state.status).toBe('queued');
   expect(alarms).toContain('storage');
@@ -169,6 +172,24 @@ test('a message whose outcome was unknown never shows twice, as sent and as hist
   );
   await clock.advance(2000);
   expect(shown).toEqual([0]);
+});
+
+test('a pull waits a second for the outcome of messages that may have been stored [SYN5]', async () => {
+  const stage = newStage();
+  const { live, server, clock, alice, bob, direct } = stage;
+  const client = await live(alice, { random: () => 0 });
+  const pulls = (): number => server.requests.filter(({ method }) => method === 'sync').length;
+  dieOnSend(stage);
+  client.send(direct, 'x');
+  await settle();
+  server.say(bob.user, direct, 'y');
+  const stop = server.script('message.send', () => 'lost');
+  const before = pulls();
+  await clock.advance(1499);
+  expect([client.state.status, pulls()]).toEqual(['syncing', before]);
+  await clock.advance(1);
+  expect([client.state.status, pulls()]).toEqual(['live', before + 1]);
+  stop();
 });
 
 test('a command lost on the way is sent again before those after it [SYN5]', async () => {

@@ -16,9 +16,9 @@ export interface Stage {
   /** The conversation of the two. */
   readonly direct: string;
   /** A client that is not opened yet. */
-  client(account: FakeAccount, options?: Partial<ClientOptions>): Client;
+  readonly client: (account: FakeAccount, options?: Partial<ClientOptions>) => Client;
   /** A client that is live. */
-  live(account: FakeAccount, options?: Partial<ClientOptions>): Promise<Client>;
+  readonly live: (account: FakeAccount, options?: Partial<ClientOptions>) => Promise<Client>;
 }
 
 export const newStage = (options: Omit<FakeServerOptions, 'clock'> = {}): Stage => {

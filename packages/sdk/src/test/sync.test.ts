@@ -299,7 +299,7 @@ test('a hole in a conversation is reported and fetched [SYN12]', async () => {
   await until(() => window.messages.length === 4, 'the hole is filled');
   expect(alarms).toEqual([{ kind: 'hole', conversation: direct, first: 2, last: 3 }]);
   expect(window.messages.map(({ text }) => text)).toEqual(['one', 'two', 'three', 'four']);
-  expect(messages.map(({ seq }) => seq).toSorted()).toEqual([1, 2, 3, 4]);
+  expect(messages.map(({ seq }) => seq).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4]);
   expect(client.conversation(direct)?.unread).toBe(4);
 });
 

@@ -23,24 +23,10 @@ const rejects = async (work: Promise<unknown>, what: string): Promise<void> => {
   if (!failed) throw new Error(`${what} must reject`);
 };
 
-export const cacheContract = ({ test, open, survives }: CacheContractOptions): void => {
-  let count = 0;
-  const check = (name: string, body: (cache: Cache, reopen: () => Promise<Cache>) => Promise<void>): void => {
-    test(name, async () => {
-      const database = `contract-${count++}`;
-      let cache = await open(database);
-      const reopen = async (): Promise<Cache> => {
-        await cache.close();
-        return (cache = await open(database));
-      };
-      try {
-        await body(cache, reopen);
-      } finally {
-        await cache.close();
-      }
-    });
-  };
+type Body = (cache: Cache, reopen: () => Promise<Cache>) => Promise<void>;
+type Check = (name: string, body: Body) => void;
 
+const values = (check: Check): void => {
   check('a value is read back as it was, and what was never put is undefined', async (cache) => {
     const value = { text: 'ü 😀', list: [1, null, { deep: true }], zero: 0 };
     await cache.write([{ put: 'a', value }]);
@@ -62,7 +48,9 @@ export const cacheContract = ({ test, open, survives }: CacheContractOptions): v
     await cache.write([{ put: 'a', value: 2 }]);
     same(await cache.list('', '~'), [['a', 2]], 'all');
   });
+};
 
+const lists = (check: Check): void => {
   check('keys are listed in the order of their code units, the end left out', async (cache) => {
     await cache.write(['b', 'a/2', 'a', 'a/10', 'B'].map((key) => ({ put: key, value: key })));
     const keys = async (from: string, to: string): Promise<string[]> =>
@@ -103,7 +91,9 @@ export const cacheContract = ({ test, open, survives }: CacheContractOptions): v
       'the last two below k4',
     );
   });
+};
 
+const writes = (check: Check): void => {
   check('a write applies its changes in their order', async (cache) => {
     await cache.write([
       { put: 'k1', value: 1 },
@@ -163,7 +153,29 @@ export const cacheContract = ({ test, open, survives }: CacheContractOptions): v
       same(await cache.get('a'), i, `write ${i}`);
     }
   });
+};
 
+export const cacheContract = ({ test, open, survives }: CacheContractOptions): void => {
+  let count = 0;
+  const check = (name: string, body: Body): void => {
+    test(name, async () => {
+      const database = `contract-${count++}`;
+      let cache = await open(database);
+      const reopen = async (): Promise<Cache> => {
+        await cache.close();
+        return (cache = await open(database));
+      };
+      try {
+        await body(cache, reopen);
+      } finally {
+        await cache.close();
+      }
+    });
+  };
+
+  values(check);
+  lists(check);
+  writes(check);
   if (!survives) return;
   check('what was written is there after a new start', async (cache, reopen) => {
     await cache.write([{ put: 'a', value: 1 }]);
