@@ -110,9 +110,12 @@ const answered = ({ evidence, findings }: Collector, event: AnsweredEvent): void
 };
 
 const resumed = (collector: Collector, event: ResumedEvent): void => {
-  const known = collector.evidence.devices.has(event.device);
   const state = deviceOf(collector, event);
-  if (known && event.epoch !== undefined && (event.epoch !== state.epoch || event.cursor !== state.cursor)) {
+  if (
+    state.epoch !== undefined &&
+    event.epoch !== undefined &&
+    (event.epoch !== state.epoch || event.cursor !== state.cursor)
+  ) {
     collector.findings.found(
       7,
       `${event.device} resumes from ${event.epoch} ${event.cursor}, though it was at ${state.epoch} ${state.cursor}`,

@@ -7,7 +7,7 @@ import { createFollower, type Follower } from './follower.ts';
 import { httpCall } from './http.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { openSocket, type Socket } from './socket.ts';
-import { itemOf, numberIn, rowOf, textHash, type Call, type Numbered, type Outcome, type WireMessage } from './wire.ts';
+import { itemOf, numberIn, rowOf, type Call, type Outcome, type WireMessage } from './wire.ts';
 
 export type Source = 'live' | 'reset' | 'replay';
 
@@ -104,23 +104,23 @@ export const createDevice = (options: DeviceOptions): Device => {
 
   const call: Call = (method, params, numbered) =>
     socket?.request(method, params, numbered) ?? Promise.resolve<Outcome>({ kind: 'unknown' });
-  const send = (method: string, params: object, numbered?: Numbered): Promise<Outcome> => {
-    const { text } = params as { readonly text?: string };
-    if (numbered !== undefined && text !== undefined) ownHashes.set(`${numbered.outbox} ${numbered.n}`, textHash(text));
-    return options.overHttp ? httpCall(base, token, method, params, numbered) : call(method, params, numbered);
-  };
+  const send: Call = (method, params, numbered) =>
+    options.overHttp ? httpCall(base, token, method, params, numbered) : call(method, params, numbered);
   const follower = createFollower({
     ...by,
     recorder,
     clock,
     call,
     connection: () => (socket === undefined ? undefined : connection),
-    ownHash: (outbox, n) => ownHashes.get(`${outbox} ${n}`),
+    ownHash: (outbox, conversation, n) => ownHashes.get(`${outbox} ${conversation} ${n}`),
   });
   const outbox = createOutbox({
     ...by,
     recorder,
     call: send,
+    sending: ({ entity, n, about }, from) => {
+      if (about.method === 'send' && about.hash !== undefined) ownHashes.set(`${from} ${entity} ${n}`, about.hash);
+    },
     epoch: follower.epoch,
     newOutbox: () => `${id}-${Math.floor(random() * 1e9).toString(36)}`,
     nowMs: () => clock() / 1000,

@@ -13,8 +13,8 @@ export interface FollowerOptions {
   readonly call: Call;
   /** Which connection that is; `undefined`: none. What was begun over another one is not gone on with. */
   readonly connection: () => number | undefined;
-  /** The hash of an own text, by outbox and n: it does not come back. */
-  readonly ownHash: (outbox: string, n: number) => string | undefined;
+  /** The hash of an own text: it does not come back. */
+  readonly ownHash: (outbox: string, conversation: string, n: number) => string | undefined;
 }
 
 export interface Follower {
@@ -42,12 +42,12 @@ type Next = 'done' | 'more' | 'again';
 
 /** What of an entry goes into the history. */
 const factsOf = (entry: WireEntry, user: string, ownHash: FollowerOptions['ownHash']) => {
-  const { kind, message, conversation, seq, joinSeq, outbox, n } = entry;
+  const { kind, message, conversation, seq, joinSeq, outbox = '', n = 0 } = entry;
   if (message !== undefined) {
     const { hash, sender } = itemOf(message);
     return { kind: 'message', conversation: message.conversation, seq: message.seq, hash, sender };
   }
-  const hash = outbox === undefined || n === undefined ? undefined : ownHash(outbox, n);
+  const hash = ownHash(outbox, conversation ?? '', n);
   if (kind === 'sent') return { kind: 'message', conversation, seq, hash, sender: user };
   return { kind, conversation, seq: kind === 'membership' ? joinSeq : seq };
 };

@@ -46,8 +46,8 @@ export interface OutboxOptions {
   /** Later, if the connection still stands. */
   readonly after: (ms: number, run: () => void) => void;
   readonly nowMs: () => number;
-  /** A command was answered: its result, or the code of the refusal. */
-  readonly answered?: (command: Command, outcome: Outcome) => void;
+  /** A command goes out as what its number stands for (repeats with other content do not). */
+  readonly sending?: (command: Command, outbox: string) => void;
 }
 
 export interface Outbox {
@@ -125,16 +125,15 @@ export const createOutbox = (options: OutboxOptions): Outbox => {
     lane.last = expected + lane.waiting.length - 1;
   };
 
-  const settle = (lane: Lane, command: Command, outbox: string, outcome: Outcome): void => {
+  const settle = (lane: Lane, command: Command, outbox: string): void => {
     lane.waiting.splice(lane.waiting.indexOf(command), 1);
     done.push({ ...command, outbox });
     if (done.length > keptDone) done.shift();
-    options.answered?.(command, outcome);
   };
 
   const take = (lane: Lane, command: Command, outbox: string, outcome: Outcome): void => {
     if (outcome.kind === 'ok' || (outcome.kind === 'error' && settles(outcome.error.code)))
-      return settle(lane, command, outbox, outcome);
+      return settle(lane, command, outbox);
     const { code, expected, retryAfterMs = retryMs } = outcome.kind === 'unknown' ? unknown : outcome.error;
     if (code === 'gap') return renumber(lane, expected ?? command.n);
     lane.pausedUntilMs = options.nowMs() + Math.min(retryAfterMs, 1000);
@@ -145,6 +144,7 @@ export const createOutbox = (options: OutboxOptions): Outbox => {
     const outbox = id;
     const begun = life;
     lane.underWay.add(command);
+    options.sending?.(command, outbox);
     void attempt(command, outbox).then((outcome) => {
       if (begun !== life) return;
       lane.underWay.delete(command);
