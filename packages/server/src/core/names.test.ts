@@ -88,7 +88,7 @@ class Town {
     head: 0,
     log: { bucket: 0 },
     account: { handle: 'start', claimedAt: 1, name: 'Alice', createdAt: 1, passwordHash: 'hash', devices: [] },
-    conversations: {},
+    conversation: undefined,
   };
   readonly toUser = new Map<string, Parcel[]>();
   readonly toNames = new Map<string, NameParcel[]>();

@@ -11,7 +11,7 @@ import type { UserParcel, UserState } from './users.ts';
 const now = 1_700_000_000_000;
 const conversation = directId(alice, bob);
 
-const nobody: UserState = { user: alice, head: 0, log: { bucket: 0 }, account: undefined, conversations: {} };
+const nobody: UserState = { user: alice, head: 0, log: { bucket: 0 }, account: undefined, conversation: undefined };
 const account: Account = {
   handle: 'alice',
   claimedAt: 5,
@@ -92,7 +92,7 @@ test('joining is an entry, and a row of the user with the read position at the s
   expect(fieldsOf(taken)).toEqual({ kind: 'membership', conversation, state: 'joined', joinSeq: 0, visibleFrom: 1 });
   expect(decodeEntry(stored(taken))).toEqual({ kind: 'fields', fields: entryOf(taken).fields });
   const row = { state: 'joined', joinSeq: 0, visibleFrom: 1, readSeq: 0 } as const;
-  expect(taken.state.conversations[conversation]).toEqual(row);
+  expect(taken.state.conversation).toEqual(row);
   expect(taken.rows).toContainEqual({
     partition: userKey(alice),
     key: inConversationKey(conversation),
@@ -120,7 +120,7 @@ test('the entry of joining a group names it, that of leaving says where it ended
     visibleFrom: 8,
     leaveSeq: 12,
   });
-  expect(leaving.state.conversations[group]).toEqual({
+  expect(leaving.state.conversation).toEqual({
     state: 'left',
     joinSeq: 7,
     visibleFrom: 8,
@@ -133,10 +133,10 @@ test('joining again begins unread after the pause, and a higher read position st
   const left = { state: 'left', joinSeq: 0, visibleFrom: 1, leaveSeq: 12, readSeq: 5 } as const;
   const again = (readSeq: number) =>
     takeUserParcel(
-      { ...user, conversations: { [group]: { ...left, readSeq } } },
+      { ...user, conversation: { ...left, readSeq } },
       { ...joined, conversation: group, joinSeq: 20, visibleFrom: 21 },
       now,
-    ).state.conversations[group];
+    ).state.conversation;
   expect(again(5)).toEqual({ state: 'joined', joinSeq: 20, visibleFrom: 21, readSeq: 20 });
   expect(again(30)?.readSeq).toBe(30);
 });
@@ -191,7 +191,7 @@ test('reading is an entry, a row, and a parcel to the conversation [SYN4] [CON13
   const read = accepted(member, { kind: 'read', conversation, seq: 7 });
   expect(read.result).toEqual({ seq: 7 });
   expect(fieldsOf(read)).toEqual({ kind: 'read', conversation, seq: 7 });
-  expect(read.state.conversations[conversation]).toMatchObject({ readSeq: 7, state: 'joined' });
+  expect(read.state.conversation).toMatchObject({ readSeq: 7, state: 'joined' });
   expect(read.rows.map(({ key }) => key)).toContain(inConversationKey(conversation));
   expect(read.parcels).toEqual([{ kind: 'position', conversation, user: alice, seq: 7 }]);
 });

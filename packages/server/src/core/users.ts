@@ -29,12 +29,15 @@ export interface UserState {
   readonly log: LogState;
   /** Undefined: no such user; `unloaded`: nothing that was asked for needs it. */
   readonly account: Account | undefined | 'unloaded';
-  /** The user's rows of the conversations that were loaded; undefined where there is none. */
-  readonly conversations: { readonly [conversation: ConversationId]: InConversation | undefined };
+  /** The user's row of the conversation that is decided about; undefined if there is none, or if nothing needs it. */
+  readonly conversation: InConversation | undefined;
 }
 
 /** A parcel that is for a user. */
 export type UserParcel = Extract<Parcel, { kind: 'message' | 'membership' | 'account' | 'handle' }>;
+
+const NOTHING = { account: false };
+const ACCOUNT = { account: true };
 
 /** Whether deciding about it takes the account, and which row of a conversation. */
 export const userNeeds = (
@@ -42,7 +45,7 @@ export const userNeeds = (
 ): { readonly account: boolean; readonly conversation?: ConversationId } => {
   switch (subject.kind) {
     case 'message':
-      return { account: false };
+      return NOTHING;
     case 'membership':
     case 'read':
       return { account: false, conversation: subject.conversation };
@@ -50,7 +53,7 @@ export const userNeeds = (
     case 'handle':
     case 'addDevice':
     case 'revokeDevice':
-      return { account: true };
+      return ACCOUNT;
     default: {
       const never: never = subject;
       return never;
@@ -129,7 +132,7 @@ const withConversation = (
   conversation: ConversationId,
   row: InConversation,
 ): { state: UserState; row: RowChange } => ({
-  state: { ...state, conversations: { ...state.conversations, [conversation]: row } },
+  state: { ...state, conversation: row },
   row: { partition: userKey(state.user), key: inConversationKey(conversation), value: encodeJson(row) },
 });
 
@@ -139,7 +142,7 @@ const takeMembership = (
   now: number,
 ): Decided<UserState> => {
   const { conversation, joinSeq, visibleFrom, leaveSeq } = parcel;
-  const readSeq = Math.max(state.conversations[conversation]?.readSeq ?? 0, joinSeq);
+  const readSeq = Math.max(state.conversation?.readSeq ?? 0, joinSeq);
   const left = leaveSeq === undefined ? {} : { leaveSeq };
   const changed = withConversation(state, conversation, {
     state: parcel.state,
@@ -223,7 +226,7 @@ export const takeUserParcel = (state: UserState, parcel: UserParcel, now: number
 };
 
 const read = (state: UserState, conversation: ConversationId, seq: number, now: number): Decision<UserState> => {
-  const row = state.conversations[conversation];
+  const row = state.conversation;
   if (row === undefined) return refused('notFound', 'There is no such conversation, or you are not a member of it.');
   if (seq <= row.readSeq) return unchanged(state, { seq: row.readSeq });
   const changed = withConversation(state, conversation, { ...row, readSeq: seq });

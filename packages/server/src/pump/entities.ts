@@ -2,7 +2,7 @@
  * What an owner keeps of its entities. The owner is the only writer, so what is here is the truth and nothing is read in
  * the steady state; what is not here is loaded before it is needed.
  */
-import type { UserId } from '@duolog/protocol';
+import type { ConversationId, UserId } from '@duolog/protocol';
 import { formerNeeded } from '../core/conversations.ts';
 import type { ConversationState } from '../core/conversations.ts';
 import type { Command, ConversationCommand, Envelope, NameCommand, UserCommand } from '../core/commands.ts';
@@ -34,6 +34,8 @@ export interface Entity {
   name: NameState | undefined;
   /** By key of the outbox row. */
   readonly outboxes: Map<string, Outbox>;
+  /** A user's rows of conversations, by conversation; undefined where there is none. */
+  readonly memberships: Map<ConversationId, InConversation | undefined>;
 }
 
 /** A load under way, or nothing to wait for. */
@@ -63,21 +65,37 @@ const all = (loads: readonly Loading[]): Loading => {
   return pending.length === 0 ? undefined : Promise.all(pending);
 };
 
-/** `maxEntities`: how many may be kept; about half of them are forgotten at a time. */
+const newEntity = (key: string): Entity => ({
+  key,
+  conversation: undefined,
+  user: undefined,
+  name: undefined,
+  outboxes: new Map(),
+  memberships: new Map(),
+});
+
+/** Parts of one entity that are kept when others are forgotten. */
+const KEPT_PARTS = 64;
+
+/** `maxEntities`: how many may be kept, parts of them (outboxes, memberships) included; about half are forgotten at a time. */
 export const createEntities = (store: Store, maxEntities: number): Entities => {
   // Two generations: what is used moves to the young one; the old one is forgotten as a whole.
   let young = new Map<string, Entity>();
   let old = new Map<string, Entity>();
   const loads = new Map<string, Promise<void>>();
+  /** Parts loaded since the last trim. */
+  let parts = 0;
 
   const get = (key: string): Entity => {
     let entity = young.get(key);
     if (entity !== undefined) return entity;
-    entity = old.get(key) ?? { key, conversation: undefined, user: undefined, name: undefined, outboxes: new Map() };
+    entity = old.get(key) ?? newEntity(key);
     old.delete(key);
     young.set(key, entity);
     return entity;
   };
+
+  const crowded = (): boolean => young.size + parts > maxEntities / 2;
 
   const once = (name: string, load: () => Promise<void>): Promise<void> => {
     let loading = loads.get(name);
@@ -86,6 +104,12 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
       loads.set(name, loading);
     }
     return loading;
+  };
+
+  /** Loads a part of an entity of which there may be any number. */
+  const part = (name: string, load: () => Promise<void>): Promise<void> => {
+    parts += 1;
+    return once(name, load);
   };
 
   const loadConversation = async (entity: Entity): Promise<void> => {
@@ -122,7 +146,7 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
 
   const loadUser = async (entity: Entity): Promise<void> => {
     const { head, log } = await readLogHead(store, entity.key);
-    entity.user ??= { user: entity.key.slice(2), head, log, account: 'unloaded', conversations: {} };
+    entity.user ??= { user: entity.key.slice(2), head, log, account: 'unloaded', conversation: undefined };
   };
 
   const user = (entity: Entity): Loading =>
@@ -137,15 +161,12 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
           entity.user = { ...entity.user, account: value === undefined ? undefined : decodeJson<Account>(value) };
         });
 
-  const inConversation = (entity: Entity, id: string): Loading =>
-    entity.user !== undefined && Object.hasOwn(entity.user.conversations, id)
+  const membership = (entity: Entity, id: ConversationId): Loading =>
+    entity.memberships.has(id)
       ? undefined
-      : once(`${entity.key} in ${id}`, async () => {
-          const [value] = await Promise.all([store.get(entity.key, inConversationKey(id)), user(entity)]);
-          const state = entity.user;
-          if (state === undefined || Object.hasOwn(state.conversations, id)) return;
-          const row = value === undefined ? undefined : decodeJson<InConversation>(value);
-          entity.user = { ...state, conversations: { ...state.conversations, [id]: row } };
+      : part(`${entity.key} in ${id}`, async () => {
+          const value = await store.get(entity.key, inConversationKey(id));
+          entity.memberships.set(id, value === undefined ? undefined : decodeJson<InConversation>(value));
         });
 
   const name = (entity: Entity): Loading =>
@@ -163,7 +184,7 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
     if (envelope.outbox === undefined) return undefined;
     const key = outboxKey(envelope.user, envelope.outbox);
     if (entity.outboxes.has(key)) return undefined;
-    return once(`${entity.key} ${key}`, async () => {
+    return part(`${entity.key} ${key}`, async () => {
       const value = await store.get(entity.key, key);
       if (!entity.outboxes.has(key)) entity.outboxes.set(key, value === undefined ? [] : decodeOutbox(value));
     });
@@ -175,7 +196,7 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
     return all([
       user(entity),
       needs.account ? account(entity) : undefined,
-      needs.conversation === undefined ? undefined : inConversation(entity, needs.conversation),
+      needs.conversation === undefined ? undefined : membership(entity, needs.conversation),
     ]);
   };
 
@@ -183,7 +204,7 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
     const missing = formerNeeded(envelope).filter((id) => entity.conversation?.former[id] === undefined);
     return missing.length === 0
       ? undefined
-      : all(missing.map((id) => once(`${entity.key} former ${id}`, () => loadFormer(entity, id))));
+      : all(missing.map((id) => part(`${entity.key} former ${id}`, () => loadFormer(entity, id))));
   };
 
   return {
@@ -226,12 +247,21 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
     },
     forWatch: (id) => conversation(get(conversationKey(id))),
     trim: () => {
-      if (young.size <= maxEntities / 2) return;
+      if (!crowded()) return;
       old = young;
       young = new Map();
+      parts = 0;
+      // One that is used all the time is never forgotten as a whole; what hangs on it would grow for ever.
+      for (const entity of old.values()) {
+        if (entity.outboxes.size > KEPT_PARTS) entity.outboxes.clear();
+        if (entity.memberships.size > KEPT_PARTS) entity.memberships.clear();
+        if (entity.conversation !== undefined && Object.keys(entity.conversation.former).length > KEPT_PARTS) {
+          entity.conversation = { ...entity.conversation, former: {} };
+        }
+      }
     },
     get crowded() {
-      return young.size > maxEntities / 2;
+      return crowded();
     },
   };
 };

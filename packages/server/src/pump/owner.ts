@@ -16,10 +16,9 @@ import { createLettingGo } from './letting-go.ts';
 import { createLinks } from './links.ts';
 import type { Failure, NodeMessage, Parcels, Submission } from './messages.ts';
 import { createOutgoing } from './outgoing.ts';
-import { newTurn } from './turn.ts';
 import { createQueue } from './queue.ts';
 import type { OwnerLimits, PumpCounters, PumpPlant } from './settings.ts';
-import { isEmpty } from './turn.ts';
+import { isEmpty, newTurn } from './turn.ts';
 
 export interface OwnerOptions {
   readonly claim: Claim<Parcel>;

@@ -2,14 +2,15 @@
 import { DuologError } from '@duolog/protocol';
 import type { UserId } from '@duolog/protocol';
 import { decideConversation, takePosition } from '../core/conversations.ts';
-import type { Envelope } from '../core/commands.ts';
+import type { Envelope, UserCommand } from '../core/commands.ts';
 import type { Decided, Decision, Delivery, Parcel, RowChange } from '../core/decision.ts';
 import { refused } from '../core/decision.ts';
 import { partitionOf } from '../core/hash.ts';
 import { decideName, takeNameParcel } from '../core/names.ts';
 import { encodeOutbox, remember } from '../core/outbox.ts';
 import { acceptedKey, conversationKey, encodeJson, nameKey, partitionKey, userKey } from '../core/rows.ts';
-import { decideUser, takeUserParcel } from '../core/users.ts';
+import { decideUser, takeUserParcel, userNeeds } from '../core/users.ts';
+import type { UserParcel, UserState } from '../core/users.ts';
 import { answerOf, answerTo, outboxOf, outcomeOf } from './answering.ts';
 import type { Entities, Entity } from './entities.ts';
 import { isConversation, isName, isUser } from './entities.ts';
@@ -116,6 +117,22 @@ const follow = <S>(turn: Turn, context: TurnContext, entity: string, decided: De
 const notLoaded = (key: string): DuologError =>
   new DuologError('internal', `${key} was not loaded before it was needed`);
 
+/** The user's state with the row of the conversation that this is about. */
+const userState = (entity: Entity, subject: UserCommand | UserParcel): UserState => {
+  const { user, memberships } = entity;
+  const { conversation } = userNeeds(subject);
+  if (user === undefined) throw notLoaded(entity.key);
+  if (conversation === undefined) return user;
+  if (!memberships.has(conversation)) throw notLoaded(`${entity.key} in ${conversation}`);
+  return { ...user, conversation: memberships.get(conversation) };
+};
+
+const keepUser = (entity: Entity, subject: UserCommand | UserParcel, state: UserState): void => {
+  entity.user = state;
+  const { conversation } = userNeeds(subject);
+  if (conversation !== undefined) entity.memberships.set(conversation, state.conversation);
+};
+
 /** Lets the entity's handler decide and takes over what follows. */
 const execute = (turn: Turn, context: TurnContext, entity: Entity, envelope: Envelope): Decision<unknown> => {
   const { command } = envelope;
@@ -133,12 +150,11 @@ const execute = (turn: Turn, context: TurnContext, entity: Entity, envelope: Env
     return decision;
   }
   if (isUser(key, command)) {
-    const before = entity.user;
-    if (before === undefined) throw notLoaded(key);
+    const before = userState(entity, command);
     if (envelope.user !== before.user) return refused('forbidden', 'This is somebody else.');
     const decision = decideUser(before, command, context.now);
     if (decision.ok) {
-      entity.user = decision.state;
+      keepUser(entity, command, decision.state);
       grow(turn, key, before.head, decision.state.head);
       follow(turn, context, key, decision);
     }
@@ -177,17 +193,11 @@ export const decideCommand = (turn: Turn, context: TurnContext, envelope: Envelo
 };
 
 /** Takes a parcel for one user whose needs are loaded. */
-const takeForUser = (
-  turn: Turn,
-  context: TurnContext,
-  parcel: Extract<Parcel, { kind: 'message' | 'membership' | 'account' | 'handle' }>,
-  id: UserId,
-): void => {
+const takeForUser = (turn: Turn, context: TurnContext, parcel: UserParcel, id: UserId): void => {
   const entity = context.entities.get(userKey(id));
-  const before = entity.user;
-  if (before === undefined) throw notLoaded(entity.key);
+  const before = userState(entity, parcel);
   const decided = takeUserParcel(before, parcel, context.now);
-  entity.user = decided.state;
+  keepUser(entity, parcel, decided.state);
   grow(turn, entity.key, before.head, decided.state.head);
   follow(turn, context, entity.key, decided);
 };
