@@ -293,6 +293,12 @@ const TEST_PREFIX = 'DUOLOG_TEST_';
 
 type Texts = Readonly<Record<string, string | undefined>>;
 
+const PLANTED_FAULTS = ['no-sync', 'write-on'] as const;
+
+/** The fault that the project's torture test has planted in the embedded store (`DUOLOG_TEST_PLANT`), to see it found. */
+export const plantedFault = (environment: Texts = process.env): (typeof PLANTED_FAULTS)[number] | undefined =>
+  PLANTED_FAULTS.find((fault) => fault === environment[`${TEST_PREFIX}PLANT`]);
+
 /** `NAME=value` lines; quotes around a value are taken off, so that files for systemd and Docker fit. */
 const parseFile = (text: string, file: string): { readonly values: Texts; readonly problems: readonly string[] } => {
   const values: Record<string, string> = {};

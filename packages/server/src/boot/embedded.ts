@@ -1,6 +1,7 @@
 /** The engines of one process: LevelDB in the data folder, or memory. */
 import { mkdir } from 'node:fs/promises';
 import { randomId } from '@duolog/protocol';
+import { plantedFault } from '../config.ts';
 import type { Config } from '../config.ts';
 import type { Parcel } from '../core/decision.ts';
 import { INSTALLATION_KEY, KEYS, logRow } from '../core/rows.ts';
@@ -50,6 +51,8 @@ export const openEngines = async (config: Config, clock: Clock, { alarm, fatal }
   await mkdir(config.data, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
     throw folderFailed(config.data, cause);
   });
+  const plant = plantedFault();
+  if (plant !== undefined) alarm(`The store is broken on purpose (${plant}): what is acknowledged may be lost.`);
   const level = await openLevel<Parcel>({
     directory: config.data,
     partitions: PARTITIONS,
@@ -59,6 +62,7 @@ export const openEngines = async (config: Config, clock: Clock, { alarm, fatal }
     onFatal: (error) => fatal('the store failed', error),
     limits: { reserveBytes: config.reserveMiB * MIB },
     alsoOurs: ALSO_OURS,
+    ...(plant === undefined ? {} : { plant }),
   });
   try {
     const tokens = createTokens(config.secret ?? secretOf(config.data));
