@@ -234,7 +234,7 @@ export class Device {
   /** A live entry (SYN2). */
   live(useq: number, fields: string): void {
     if (useq <= this.cursor) return;
-    if (useq === this.cursor + 1 || this.#world.plants.has('cursor-jumps-gap')) {
+    if (useq === this.cursor + 1 || this.#world.planted.device.has('cursor-jumps-gap')) {
       const entry = JSON.parse(`{"type":"entry","useq":${useq},${fields}}`) as Entry;
       if (this.#knows(entry)) return this.#apply(entry);
     }
@@ -258,7 +258,10 @@ export class Device {
     this.#pulling = connection;
     for (;;) {
       const askedAtUs = this.#world.nowUs();
-      const run = await connection.sync(this.cursor);
+      const run = await connection.sync(this.cursor).catch((cause: unknown) => {
+        this.#world.violated('SYN3', `${this.device} cannot pull after ${this.cursor}: ${String(cause)}`);
+        return undefined;
+      });
       if (run === undefined || connection !== this.#connection) return;
       for (const entry of run.entries) if (entry.useq === this.cursor + 1) this.#apply(entry);
       this.#learnHead(run, askedAtUs, 'sync');

@@ -1,44 +1,46 @@
 /** Faults planted on purpose, to prove that the simulation finds them. */
-
-export type PlantName =
-  | 'ack-before-commit'
-  | 'append-without-expectation'
-  | 'redecide-on-replay'
-  | 'parcel-ahead'
-  | 'drop-outbox-rows'
-  | 'checkpoint-before-parcels'
-  | 'checkpoint-before-rows'
-  | 'append-id-without-claim'
-  | 'dropped-on-refusal'
-  | 'kept-on-foreign-append'
-  | 'write-without-stamp'
-  | 'stale-end-trusted'
-  | 'cursor-jumps-gap';
-
 import type { LedgerPlant } from '../../packages/server/src/data/journal-ledger/plants.ts';
 import type { PumpPlant } from '../../packages/server/src/pump/settings.ts';
 
-const PUMP: { readonly [P in PlantName]?: PumpPlant } = {
-  'ack-before-commit': 'ack-before-commit',
-  'parcel-ahead': 'send-parcels-ahead',
-  'drop-outbox-rows': 'drop-outbox-rows',
+/** Where a plant sits. */
+interface Plant {
+  readonly what: string;
+  readonly pump?: PumpPlant;
+  readonly ledger?: LedgerPlant;
+}
+
+export const PLANTS = {
+  'ack-before-commit': { what: 'COM1: replies and deliveries go out before the batch is stored', pump: 'ack-before-commit' },
+  'append-without-expectation': { what: 'COM2: an append goes behind whatever is last', ledger: 'no-expectation' },
+  'append-id-without-claim': { what: 'COM2: the id of an append is partition and stamp alone', ledger: 'append-id-without-claim' },
+  'dropped-on-refusal': { what: 'COM2: a refused append ends the ownership, its batch is taken for lost', ledger: 'drop-on-refusal' },
+  'kept-on-refusal': { what: 'COM2: a refused append goes behind what was appended since, whoever did that', ledger: 'keep-on-refusal' },
+  'decided-again-on-replay': { what: 'COM3: a take-over numbers the messages of what it reads anew', ledger: 'redecide-on-replay' },
+  'write-without-stamp': { what: 'COM3: a late row write covers a newer one', ledger: 'store-without-stamps' },
+  'checkpoint-before-rows': { what: 'COM4: the checkpoint passes batches whose rows are not stored', ledger: 'checkpoint-before-rows' },
+  'checkpoint-before-parcels': { what: 'COM4: the checkpoint passes batches whose parcels were not accepted', ledger: 'checkpoint-early' },
+  'stale-end-trusted': { what: 'COM4: a take-over believes what one read shows of the end of the journal', ledger: 'trust-stale-end' },
+  'parcel-ahead': { what: 'COM5: a parcel is sent before the one before was accepted', pump: 'send-parcels-ahead' },
+  'accepted-before-commit': { what: 'COM5: parcels are accepted before the batch that handles them is stored', pump: 'accept-before-commit' },
+  'outbox-rows-dropped': { what: 'COM10: the answers to commands are not stored', pump: 'drop-outbox-rows' },
+  'cursor-jumps-gap': { what: 'SYN2: a device applies an entry that is not the next one' },
+} as const satisfies Record<string, Plant>;
+
+export type PlantName = keyof typeof PLANTS;
+export const isPlant = (name: string): name is PlantName => Object.hasOwn(PLANTS, name);
+
+/** The sets that the code under test asks; empty until the chaos begins, so that every world gets that far. */
+export interface Planted {
+  readonly pump: Set<PumpPlant>;
+  readonly ledger: Set<LedgerPlant>;
+  readonly device: Set<PlantName>;
+}
+export const noPlants = (): Planted => ({ pump: new Set(), ledger: new Set(), device: new Set() });
+
+/** From now on the plant is there. */
+export const plant = (planted: Planted, name: PlantName): void => {
+  const { pump, ledger }: Plant = PLANTS[name];
+  if (pump !== undefined) planted.pump.add(pump);
+  if (ledger !== undefined) planted.ledger.add(ledger);
+  planted.device.add(name);
 };
-
-/** The part of the plants that sits in the pump. */
-export const pumpPlants = (plants: ReadonlySet<PlantName>): ReadonlySet<PumpPlant> =>
-  new Set([...plants].flatMap((plant) => PUMP[plant] ?? []));
-
-const LEDGER: { readonly [P in PlantName]?: LedgerPlant } = {
-  'append-without-expectation': 'no-expectation',
-  'checkpoint-before-parcels': 'checkpoint-early',
-  'checkpoint-before-rows': 'checkpoint-before-rows',
-  'append-id-without-claim': 'append-id-without-claim',
-  'dropped-on-refusal': 'drop-on-refusal',
-  'kept-on-foreign-append': 'keep-on-refusal',
-  'write-without-stamp': 'store-without-stamps',
-  'stale-end-trusted': 'trust-stale-end',
-};
-
-/** The part of the plants that sits in the journal-then-store ledger. */
-export const ledgerPlants = (plants: ReadonlySet<PlantName>): ReadonlySet<LedgerPlant> =>
-  new Set([...plants].flatMap((plant) => LEDGER[plant] ?? []));

@@ -25,7 +25,7 @@ const ratesOf = (seed: number): FaultRates => {
   return ROUGH;
 };
 
-export const runSeed = async (seed: number, build: BuildSite, plants: ReadonlySet<PlantName>): Promise<SeedReport> => {
+export const runSeed = async (seed: number, build: BuildSite, plants: readonly PlantName[] = []): Promise<SeedReport> => {
   const world = new World(seed, build, plants);
   try {
     await world.run(ratesOf(seed));

@@ -11,7 +11,6 @@ import type { Node, Role } from '../../packages/server/src/pump/node.ts';
 import type { NodeMessage } from '../../packages/server/src/pump/messages.ts';
 import type { Bus } from '../../packages/server/src/ports/bus.ts';
 import { Gateway } from './gateway.ts';
-import { ledgerPlants, pumpPlants } from './plants.ts';
 import type { BuildSite, World } from './world.ts';
 
 const PARTITIONS = 4;
@@ -47,6 +46,7 @@ export const clusterSite: BuildSite = (world: World) => {
   const network = new MemoryNetwork<NodeMessage>({ world: world.clock, faults: world.faults });
   const seats: readonly Seat[] = SEATS.map((seat) => ({ ...seat, lives: 0, life: undefined }));
   const claims = new Map<number, string>();
+  const randomId = randomFrom(world.random);
   let takeovers = 0;
   let stopped = false;
 
@@ -67,12 +67,13 @@ export const clusterSite: BuildSite = (world: World) => {
       writer: store,
       clock,
       signal: abort.signal,
-      randomId: randomFrom(world.random),
+      randomId: () => `${name}-${randomId()}`,
       window: 1 + Math.floor(world.random() * 4),
-      plants: ledgerPlants(world.plants),
+      plants: world.planted.ledger,
       notice: ({ kind, partition, text }) => {
         if (kind === 'alarm') world.violated('COM4', `partition ${partition} stands still: ${text}`);
         if (kind === 'claimed') claimed(partition, name);
+        if (kind === 'lost') lost(partition, name);
       },
     });
     const node = createNode({
@@ -89,7 +90,7 @@ export const clusterSite: BuildSite = (world: World) => {
         if (fatal) world.violated('alarm', `${name}: ${what}: ${String(cause)}`);
       },
       limits: { maxEntities: 24 },
-      plants: pumpPlants(world.plants),
+      plants: world.planted.pump,
     });
     const gateway = seat.roles.includes('gateway') ? new Gateway(name, node, clock, store, world) : undefined;
     seat.life = { name, clock, node, bus, abort, gateway };
@@ -102,6 +103,12 @@ export const clusterSite: BuildSite = (world: World) => {
     if (before === undefined || before === name) return;
     takeovers += 1;
     world.record({ type: 'takeover', partition, node: name });
+  };
+
+  /** An owner gives up because of a foreign append, and of nothing else (COM2). Ids of appends begin with partition and claim. */
+  const lost = (partition: number, name: string): void => {
+    const last = journal.records(partition).at(-1)?.id ?? '';
+    if (last.startsWith(`${partition}/${name}-`)) world.violated('COM2', `${name} gave partition ${partition} up, though nobody else has appended`);
   };
 
   const end = (seat: Seat): void => {

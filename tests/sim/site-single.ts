@@ -7,7 +7,6 @@ import { createNode } from '../../packages/server/src/pump/node.ts';
 import type { Node } from '../../packages/server/src/pump/node.ts';
 import type { NodeMessage } from '../../packages/server/src/pump/messages.ts';
 import { Gateway } from './gateway.ts';
-import { pumpPlants } from './plants.ts';
 import type { BuildSite, World } from './world.ts';
 
 interface Life {
@@ -41,7 +40,7 @@ export const singleSite: BuildSite = (world: World) => {
       alone: true,
       alarm: ({ what, cause }) => world.violated('alarm', `${what}: ${String(cause)}`),
       limits: { maxEntities: 24 },
-      plants: pumpPlants(world.plants),
+      plants: world.planted.pump,
     });
     life = { clock, node, gateway: new Gateway(name, node, clock, store, world) };
     dead = false;

@@ -14,6 +14,7 @@ import type { Outcome } from '../../packages/server/src/pump/messages.ts';
 import type { HistoryEvent } from '../torture/history.ts';
 import { Device, messageHash } from './device.ts';
 import type { Gateway } from './gateway.ts';
+import { noPlants, plant } from './plants.ts';
 import type { PlantName } from './plants.ts';
 import { restOf } from './rest.ts';
 import { watchRows } from './watch.ts';
@@ -54,7 +55,9 @@ export class World {
   readonly faults: Faults;
   readonly events: HistoryEvent[] = [];
   readonly violations: Violation[] = [];
-  readonly plants: ReadonlySet<PlantName>;
+  /** Faults planted on purpose, from the beginning of the chaos on. */
+  readonly planted = noPlants();
+  readonly #plants: readonly PlantName[];
   readonly epoch = 'e1';
   readonly users: readonly string[];
   readonly groups = ['g.aaaaaaaaaaaaaaaaaaaa0', 'g.aaaaaaaaaaaaaaaaaaaa1'];
@@ -62,10 +65,10 @@ export class World {
   readonly site: Site;
   #chaos = false;
 
-  constructor(seed: number, build: BuildSite, plants: ReadonlySet<PlantName>) {
+  constructor(seed: number, build: BuildSite, plants: readonly PlantName[]) {
     this.random = seededRandom(seed);
     this.faults = new Faults(this.random, CALM);
-    this.plants = plants;
+    this.#plants = plants;
     this.users = Array.from({ length: 5 }, (_, i) => `u${String(i).padStart(16, '0')}`);
     this.record({ type: 'run', seed, cluster: false, faults: false, minOk: 10, mustExercise: [1, 3, 5, 6, 7, 8, 12], boundMs: REST_BOUND_MS });
     this.site = build(this);
@@ -181,6 +184,7 @@ export class World {
   async run(rates: FaultRates): Promise<void> {
     await this.#settle();
     this.#chaos = true;
+    for (const name of this.#plants) plant(this.planted, name);
     this.faults.rates = rates;
     for (const device of this.devices) this.#live(device);
     this.#strikeAgain();

@@ -1,12 +1,7 @@
 /** What a pump may be told, and what it counts. */
 
 /** Faults the simulation plants, to prove that it finds them; empty everywhere else. */
-export type PumpPlant =
-  | 'ack-before-commit'
-  | 'send-parcels-ahead'
-  | 'drop-outbox-rows'
-  | 'redecide-on-replay'
-  | 'accept-before-commit';
+export type PumpPlant = 'ack-before-commit' | 'send-parcels-ahead' | 'drop-outbox-rows' | 'accept-before-commit';
 
 export interface OwnerLimits {
   /** Requests that may be queued; beyond, they are refused with `overloaded`. */

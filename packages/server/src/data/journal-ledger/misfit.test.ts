@@ -46,7 +46,7 @@ describe('a journal that does not fit', () => {
   });
 
   test('a record that does not continue the one before stops the partition with an alarm [COM4]', async () => {
-    for (const previous of [{ position: 1, stamp: 1 }, undefined]) {
+    for (const wrong of [{ positionBy: 1 }, { stampBy: 1 }, { ownStamp: 0 }]) {
       const { world, stamp } = await prepared();
       const journal = openMemoryJournal(world.journal);
       const position = world.checkpoint()?.position ?? 0;
@@ -54,8 +54,8 @@ describe('a journal that does not fit', () => {
       const bytes = RECORD_FORMATS[0].encode({
         kind: 'batch',
         ...batch,
-        previous: previous ?? { position, stamp },
-        stamp: previous === undefined ? stamp : stamp + 1,
+        previous: { position: position - (wrong.positionBy ?? 0), stamp: stamp - (wrong.stampBy ?? 0) },
+        stamp: stamp + (wrong.ownStamp ?? 1),
       });
       expect((await journal.append(0, position, 'foreign', bytes)).kind).toBe('stored');
       expect(await refused(world)).toMatchObject({ code: 'internal' });

@@ -10,6 +10,7 @@ export const LEDGER_PLANTS = {
   'checkpoint-early': 'COM4: the checkpoint passes batches whose parcels were not accepted.',
   'checkpoint-before-rows': 'COM4: the checkpoint passes batches whose rows are not stored.',
   'trust-stale-end': 'COM4: a take-over believes what one read shows of the end of the journal.',
+  'redecide-on-replay': 'COM3: a take-over numbers the messages of the batches it reads anew.',
   'store-without-stamps': 'COM3: rows are written without their stamps, so a late write covers a newer row.',
 } as const;
 

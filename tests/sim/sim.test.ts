@@ -1,0 +1,72 @@
+import { expect, test } from 'bun:test';
+import { PLANTS } from './plants.ts';
+import type { PlantName } from './plants.ts';
+import { runSeed } from './run.ts';
+import { SITES } from './sites.ts';
+import type { SiteName } from './sites.ts';
+
+const LIMIT_MS = 180_000;
+
+const breaks = async (site: SiteName, seed: number, plants: readonly PlantName[] = []): Promise<readonly string[]> =>
+  (await runSeed(seed, SITES[site], plants)).violations.map(({ rule, detail }) => `${rule}: ${detail}`);
+
+const seedsHold = async (site: SiteName, from: number, seeds: number): Promise<void> => {
+  const sum = { ok: 0, takeovers: 0, unknownStored: 0, unknownNotStored: 0 };
+  for (let seed = from; seed < from + seeds; seed++) {
+    const report = await runSeed(seed, SITES[site]);
+    expect({ seed, violations: report.violations }).toEqual({ seed, violations: [] });
+    for (const key of ['ok', 'takeovers', 'unknownStored', 'unknownNotStored'] as const) sum[key] += report[key];
+  }
+  // A simulation in which nothing happened shows nothing.
+  expect(sum.ok).toBeGreaterThan(seeds * 100);
+  expect(sum.takeovers).toBeGreaterThan(seeds * 3);
+  expect(sum.unknownStored).toBeGreaterThan(seeds);
+  expect(sum.unknownNotStored).toBeGreaterThan(seeds);
+};
+
+test('a cluster of misbehaving engines and dying nodes keeps every rule [COM1] [COM2] [COM3] [COM4] [COM5] [COM8] [COM9] [COM10] [SYN1] [SYN2]', () =>
+  seedsHold('cluster', 1, 200), LIMIT_MS);
+
+test('one process that dies at any moment keeps every rule [COM1] [COM10] [SYN1] [SYN2]', () => seedsHold('single', 1, 100), LIMIT_MS);
+
+test('the same seed gives the same history', async () => {
+  const [a, b] = [await runSeed(7, SITES.cluster), await runSeed(7, SITES.cluster)];
+  expect(a.history).toEqual(b.history);
+});
+
+/** Seeds that found a fault of ours; each stays. */
+const FOUND: readonly { readonly site: SiteName; readonly seed: number; readonly what: string }[] = [
+  { site: 'cluster', seed: 5, what: 'a window that counted unanswered commands instead of numbers got stale [COM10]' },
+  { site: 'cluster', seed: 123, what: 'an old owner that woke up told a client an old head [COM8]' },
+  { site: 'cluster', seed: 175, what: 'an idle gateway was never heard of by a new owner [COM8]' },
+];
+for (const { site, seed, what } of FOUND) {
+  test(`seed ${seed} of the ${site} holds: ${what}`, async () => expect(await breaks(site, seed)).toEqual([]), LIMIT_MS);
+}
+
+/** By plant: a seed near the first one that finds it, and a rule that it is known to break. */
+const FINDS: { readonly [P in PlantName]: { readonly from: number; readonly rule: RegExp } } = {
+  'ack-before-commit': { from: 1, rule: /^COM1/ },
+  'append-without-expectation': { from: 1, rule: /^(COM|HISTORY)/ },
+  'append-id-without-claim': { from: 1, rule: /^(COM|HISTORY)/ },
+  'dropped-on-refusal': { from: 1, rule: /^COM2/ },
+  'kept-on-refusal': { from: 1, rule: /^(COM|HISTORY)/ },
+  'decided-again-on-replay': { from: 1, rule: /^(COM1|HISTORY)/ },
+  'write-without-stamp': { from: 1, rule: /^(COM|HISTORY)/ },
+  'checkpoint-before-rows': { from: 1, rule: /^(COM|HISTORY)/ },
+  'checkpoint-before-parcels': { from: 1, rule: /^HISTORY/ },
+  'stale-end-trusted': { from: 1, rule: /^(COM|HISTORY)/ },
+  'parcel-ahead': { from: 1, rule: /^HISTORY/ },
+  'accepted-before-commit': { from: 1, rule: /^HISTORY/ },
+  'outbox-rows-dropped': { from: 1, rule: /^(COM10|HISTORY)/ },
+  'cursor-jumps-gap': { from: 1, rule: /^HISTORY/ },
+};
+for (const [name, { what }] of Object.entries(PLANTS) as [PlantName, (typeof PLANTS)[PlantName]][]) {
+  test(`the simulation finds ${name} within 500 seeds: ${what.replace(/^(\w+)/, '[$1]')}`, async () => {
+    const { from, rule } = FINDS[name];
+    for (let seed = from; seed < from + 500; seed++) {
+      if ((await breaks('cluster', seed, [name])).some((broken) => rule.test(broken))) return;
+    }
+    throw new Error('not found');
+  }, LIMIT_MS);
+}
