@@ -121,7 +121,8 @@ export class Outbox {
 
   /** Resolves once no message is of unknown outcome, or after `atMostMs`. */
   async certain(atMostMs: number): Promise<void> {
-    const sure = (): boolean => !this.items.some((item) => item.dangling && item.inFlight);
+    const sure = (): boolean =>
+      ![...this.#lanes.values()].some(({ items }) => items.some((item) => item.dangling && item.inFlight));
     if (sure()) return;
     const waited = deferred<void>();
     const stop = this.#clock.after(atMostMs, () => waited.resolve());

@@ -148,7 +148,7 @@ export class Sync {
     this.#pulling = true;
     this.#again = false;
     const round = (this.#pullRound = this.#round);
-    this.#pages(round).then(
+    this.#pages().then(
       () => {
         if (round !== this.#round) return;
         this.#pullRound = -1;
@@ -157,6 +157,7 @@ export class Sync {
         if (this.#again) this.#pull();
       },
       (error: unknown) => {
+        // Without its connection a pull is over: the next connection begins one of its own.
         if (round === this.#round) this.#retry(error);
       },
     );
@@ -177,13 +178,13 @@ export class Sync {
   }
 
   /** Pulls page after page until there is no more. */
-  async #pages(round: number): Promise<void> {
+  async #pages(): Promise<void> {
     for (;;) {
       const { epoch, cursor } = this.#position;
       const params = { cursor, limit: PAGE, ...(epoch === undefined ? {} : { epoch }) };
-      const page = await this.#ask(round, 'sync', params);
+      const page = await this.#ask('sync', params);
       this.#head = page.epoch === epoch ? Math.max(this.#head, page.head) : page.head;
-      if (page.state === 'reset') await this.#reset(round, page);
+      if (page.state === 'reset') await this.#reset(page);
       else {
         this.#position = { epoch: page.epoch, cursor };
         this.#run(page.entries);
@@ -201,11 +202,11 @@ export class Sync {
     }
   }
 
-  async #reset(round: number, { epoch, head }: Result<'sync'>): Promise<void> {
+  async #reset({ epoch, head }: Result<'sync'>): Promise<void> {
     const conversations: Conversation[] = [];
     for (let more = true; more;) {
       const after = conversations.at(-1)?.conversation;
-      const page = await this.#ask(round, 'conversation.list', {
+      const page = await this.#ask('conversation.list', {
         limit: PAGE,
         ...(after === undefined ? {} : { after }),
       });
@@ -216,11 +217,9 @@ export class Sync {
     this.#events.reset(conversations, this.#position);
   }
 
-  #ask<M extends MethodName>(round: number, method: M, params: Params<M>): Promise<Result<M>> {
+  #ask<M extends MethodName>(method: M, params: Params<M>): Promise<Result<M>> {
     return new Promise((resolve, reject) => {
       this.#link.request(method, params, (answer) => {
-        // The connection this pull was for is gone: the next one begins a pull of its own.
-        if (round !== this.#round) return;
         if ('result' in answer) resolve(answer.result);
         else reject(DuologError.fromWire(answer.error));
       });

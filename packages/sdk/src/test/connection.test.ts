@@ -334,6 +334,24 @@ test('a cache of another account is refused', async () => {
   expect(made.state).toMatchObject({ status: 'stopped', error: { code: 'conflict' } });
 });
 
+test('credentials of another account do not use the session of the first', async () => {
+  const { client, alice } = newStage();
+  const cache = memoryCache();
+  const of = (handle: string): ReturnType<typeof client> =>
+    client(
+      { ...alice, token: undefined as never },
+      { cache, credentials: { handle, password: 'password', deviceName: 'laptop' } },
+    );
+  const first = of('alice');
+  await first.open();
+  await first.live();
+  await first.close();
+  const second = of('bob');
+  await second.open();
+  await settle();
+  expect(second.state).toMatchObject({ status: 'stopped', error: { code: 'conflict' } });
+});
+
 test('logging out revokes the device, wipes the cache and closes the client', async () => {
   const { live, server, alice, direct } = newStage();
   const cache = memoryCache();

@@ -220,6 +220,27 @@ test('overloaded is tried again after the time it names, in order [COM10]', asyn
   expect(textsOn(server, direct)).toEqual(['a', 'b']);
 });
 
+test('a server that never knows is asked ever more rarely [SYN6]', async () => {
+  const stage = newStage();
+  const { live, server, clock, alice, direct } = stage;
+  const client = await live(alice);
+  server.script('message.send', () => refuse('unknown'));
+  client.send(direct, 'a');
+  await clock.advance(60_000);
+  expect(numbers(stage).length).toBeLessThan(12);
+  expect(numbers(stage).length).toBeGreaterThan(3);
+});
+
+test('a command whose entry comes before its answer ends once [SYN6]', async () => {
+  const { live, clock, alice, direct } = newStage({ entriesFirst: true });
+  const client = await live(alice);
+  const states: string[] = [];
+  client.on('sending', ({ method, state }) => method === 'message.send' && states.push(state.status));
+  await client.send(direct, 'a').stored;
+  await clock.advance(500);
+  expect(states).toEqual(['queued', 'sending', 'stored']);
+});
+
 test('a refusal is shown as failed and the commands behind it go on [COM10]', async () => {
   const stage = newStage();
   const { live, server, alice, direct } = stage;
