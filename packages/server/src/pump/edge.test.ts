@@ -304,3 +304,18 @@ test('an old owner that is still talking does not make the edge announce itself 
   rig.link('a', 2, [entry]);
   expect(rig.items).toHaveLength(3);
 });
+
+test('an owner that has fallen silent is noticed once, also if it had nothing to say [COM8]', async () => {
+  const rig = new EdgeRig();
+  await rig.own('a');
+  rig.link('a', 1, [entry]);
+  for (let i = 0; i < 5; i++) {
+    await rig.clock.advance(1_000);
+    rig.link('a', 1, []);
+  }
+  expect(rig.resyncs).toEqual([]);
+  await rig.clock.advance(6_000);
+  expect(rig.resyncs).toEqual([0]);
+  await rig.clock.advance(60_000);
+  expect(rig.resyncs).toEqual([0]);
+});

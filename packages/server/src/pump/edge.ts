@@ -40,6 +40,8 @@ export const REQUEST_TIMEOUT_MS = 15_000;
 export const MAX_WAITING = 65_536;
 const RETRY_OWNER_MS = 100;
 const SWEEP_MS = 1_000;
+/** An owner repeats its number each second; one that does not has forgotten this edge, which it took for dead. */
+const SILENCE_MS = 3_500;
 
 interface Waiting {
   readonly partition: number;
@@ -54,7 +56,8 @@ interface Waiting {
 
 interface LinkState {
   readonly link: string;
-  n: number;
+  readonly n: number;
+  readonly heardAt: number;
 }
 
 const failed = (code: Failure['code'], detail: string, retryAfterMs?: number): Outcome => ({
@@ -170,6 +173,11 @@ export const createEdge = (options: {
       if (request.deadline > now) break;
       settle(ref, request.sentTo === undefined ? UNAVAILABLE : UNKNOWN);
     }
+    for (const [partition, { heardAt }] of links) {
+      if (now - heardAt <= SILENCE_MS) continue;
+      links.delete(partition);
+      listener?.resync(partition);
+    }
     for (const [partition, refs] of outgoing) {
       const left = refs.filter((ref) => waiting.has(ref));
       if (left.length > 0) outgoing.set(partition, left);
@@ -197,7 +205,7 @@ export const createEdge = (options: {
   const follows = ({ partition, link: name, n, items }: Link): boolean => {
     const link = links.get(partition);
     const known = link?.link === name ? link.n : 0;
-    links.set(partition, { link: name, n });
+    links.set(partition, { link: name, n, heardAt: clock.monotonic() });
     return (link === undefined || link.link === name) && n === (items.length === 0 ? known : known + 1);
   };
 

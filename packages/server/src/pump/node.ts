@@ -87,6 +87,7 @@ export const createNode = (options: NodeOptions): Node => {
     plants: options.plants ?? new Set(),
     lost: (partition) => registry.disown(partition, 'lost'),
     broken: (partition, cause) => {
+      failed = true;
       registry.disown(partition, 'lost');
       alarm({ what: `partition ${partition} stopped`, cause, fatal: true });
     },
@@ -96,12 +97,15 @@ export const createNode = (options: NodeOptions): Node => {
   const changing = new Map<number, Promise<void>>();
   let stopped = false;
   let draining = false;
+  /** Ledger or store broke: this process claims nothing any more (COM9). */
+  let failed = false;
 
   const change = (partition: number, action: () => Promise<void>): Promise<void> => {
     const under = changing.get(partition);
     if (under !== undefined) return under;
     const done = action()
       .catch((cause: unknown) => {
+        failed ||= options.alone;
         registry.disown(partition, 'lost');
         alarm({ what: `partition ${partition} could not change hands`, cause, fatal: options.alone });
       })
@@ -126,7 +130,7 @@ export const createNode = (options: NodeOptions): Node => {
 
   /** Does what the registry wishes: claims what this node ought to own, gives up what another ought to. */
   const reconcile = (): Promise<unknown> => {
-    if (stopped || !options.roles.includes('worker')) return Promise.resolve();
+    if (stopped || failed || !options.roles.includes('worker')) return Promise.resolve();
     return Promise.all([...registry.toClaim().map(claim), ...registry.toRelease().map(release)]);
   };
 

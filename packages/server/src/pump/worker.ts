@@ -110,8 +110,11 @@ export const createWorker = (options: WorkerOptions): Worker => {
     release: async (partition) => {
       const owner = owners.get(partition);
       if (owner === undefined) return;
-      await owner.release();
-      remove(owner);
+      try {
+        await owner.release();
+      } finally {
+        remove(owner);
+      }
     },
     receive: (from, message) => {
       if (message.type === 'accepted') return owners.get(message.source)?.accepted(message.destination, message.stamp);
