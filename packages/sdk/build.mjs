@@ -1,4 +1,4 @@
-// Builds the package that is published, in dist/: minified JavaScript for every runtime, declarations with the
+// Builds the package that is published, in dist/: minified JavaScript for every runtime (each entry a file of its own), declarations with the
 // protocol's rolled in, a package.json. Prints the gzipped size and fails when it is above the limit.
 // Publish it with `npm publish packages/sdk/dist`.
 import { execFileSync } from 'node:child_process';
@@ -21,7 +21,6 @@ async function buildScripts() {
     entryPoints: { index: 'src/index.ts', testing: 'src/testing/index.ts' },
     outdir: 'dist',
     bundle: true,
-    splitting: true,
     format: 'esm',
     platform: 'neutral',
     target: 'es2022',
