@@ -1,5 +1,6 @@
 /** One node: its edge, its worker and its place in the registry, over one Bus. */
 import type { Parcel } from '../core/decision.ts';
+import { supportedFormats } from '../data/journal-ledger/records.ts';
 import type { Bus, NodeId } from '../ports/bus.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ledger } from '../ports/ledger.ts';
@@ -57,9 +58,6 @@ export interface Node {
   stop(): void;
 }
 
-/** Formats of records, rows and parcels this program reads (COM11). */
-export const FORMATS: readonly number[] = [1];
-
 export const createNode = (options: NodeOptions): Node => {
   const { bus, clock, ledger, store, partitions, alarm } = options;
   const counters = newCounters();
@@ -69,7 +67,7 @@ export const createNode = (options: NodeOptions): Node => {
     partitions,
     roles: options.roles,
     version: options.version,
-    formats: FORMATS,
+    formats: supportedFormats,
     ...(options.address === undefined ? {} : { address: options.address }),
     load: options.load,
     alone: options.alone,

@@ -12,8 +12,8 @@ export interface Checkpoint extends Place {
 }
 
 /** Unsettled batches, or bytes of them, from which on commands are not welcome. */
-export const MAX_UNSETTLED = 64;
-export const MAX_UNSETTLED_BYTES = 8 * 1024 * 1024;
+const MAX_UNSETTLED = 64;
+const MAX_UNSETTLED_BYTES = 8 * 1024 * 1024;
 const WRITE_EVERY_MS = 100;
 const TRIM_EVERY_MS = 1_000;
 const HELD_BACK_MS = 60_000;

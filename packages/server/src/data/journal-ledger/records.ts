@@ -18,7 +18,7 @@ interface RecordHead {
   readonly lastBatch: number;
 }
 
-export interface ClaimRecord extends RecordHead {
+interface ClaimRecord extends RecordHead {
   readonly kind: 'claim';
 }
 
@@ -85,7 +85,7 @@ const textRecords: RecordFormat = {
 /** What this program reads and writes, oldest first. */
 export const RECORD_FORMATS: readonly [RecordFormat, ...RecordFormat[]] = [textRecords];
 
-/** The formats of records this program reads, for its announcement (COM11). */
+/** The formats of records, rows and parcels this program reads, as it announces them (COM11). */
 export const supportedFormats: readonly number[] = RECORD_FORMATS.map(({ format }) => format);
 
 /** The newest of our formats that every live worker reads; the oldest if they have none in common (COM11). */

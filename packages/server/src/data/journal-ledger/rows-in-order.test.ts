@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { JournalWorld, row } from '../../../testing/journal-world.ts';
+import { JournalWorld, batchOf, row } from '../../../testing/journal-world.ts';
 import type { KeyValue, StoreWriter, WriteOutcome } from '../../ports/store.ts';
 import { RECORD_FORMATS } from './records.ts';
 import { RowsInOrder } from './rows-in-order.ts';
@@ -114,4 +114,19 @@ test('a partition is dropped in its turn, with the stamp of its batch [COM1]', a
   expect(under()).toEqual(['drop u/a/0 @2']);
   await end('drop u/a/0 @2');
   await Promise.all([first, second]);
+});
+
+test('a row that a batch writes twice is written once, with its last value [COM3]', async () => {
+  const world = new JournalWorld();
+  const process = world.start();
+  const claim = await world.claim(process);
+  const written: string[] = [];
+  const write = world.rows.write.bind(world.rows);
+  world.rows.write = (partition, rows, stamp) => {
+    for (const { key, value } of rows) written.push(`${partition} ${key} ${value}`);
+    write(partition, rows, stamp);
+  };
+  const rows = [row('c/a', 'log', 'old'), row('c/a', 'roster', 'x'), row('c/a', 'log', 'new')];
+  expect(await world.run(process.ledger.commit(batchOf(claim, 1, { rows })))).toBe('stored');
+  expect(written).toEqual(['c/a log 1new', 'c/a roster 1x']);
 });

@@ -12,7 +12,8 @@ export interface StoredPart {
 
 interface Share {
   readonly partition: string;
-  readonly rows: KeyValue[];
+  /** Each key once: a row that a batch writes twice would have two values of one stamp. */
+  readonly values: Map<string, string>;
   dropped: boolean;
 }
 
@@ -30,12 +31,12 @@ const sharesOf = (part: StoredPart): ReadonlyMap<string, readonly Share[]> => {
   const shareOf = (partition: string): Share => {
     let share = shares.get(partition);
     if (share === undefined) {
-      share = { partition, rows: [], dropped: false };
+      share = { partition, values: new Map(), dropped: false };
       shares.set(partition, share);
     }
     return share;
   };
-  for (const { partition, key, value } of part.rows) shareOf(partition).rows.push({ key, value });
+  for (const { partition, key, value } of part.rows) shareOf(partition).values.set(key, value);
   for (const partition of part.drops) shareOf(partition).dropped = true;
   const entities = Map.groupBy(shares.values(), ({ partition }) => placeOf(partition).entity);
   for (const inOne of entities.values()) inOne.sort((a, b) => placeOf(a.partition).rank - placeOf(b.partition).rank);
@@ -92,7 +93,8 @@ export class RowsInOrder {
     const { writer, plants } = this.#around;
     // One constant stamp is none: whatever arrives last stays.
     const writtenAt = plants.has('store-without-stamps') ? 1 : stamp;
-    for (const { partition, rows, dropped } of shares) {
+    for (const { partition, values, dropped } of shares) {
+      const rows = [...values].map(([key, value]): KeyValue => ({ key, value }));
       if (rows.length > 0) await untilStored(this.#around, () => writer.write(partition, rows, writtenAt));
       if (dropped) await untilStored(this.#around, () => writer.drop(partition, stamp));
     }
