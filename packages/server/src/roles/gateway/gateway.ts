@@ -119,6 +119,10 @@ class RunningGateway implements Gateway, Desk {
       push: (connection, item) => writer.push(connection, item),
       hello: createSigningIn({ context, settings, seats, counts, routes, writer, log, end, ticksOf }),
       watch: (connection, id, params) => this.#watch(connection, id, params),
+      broken: (connection, cause) => {
+        log.error('a request broke its connection', {}, cause);
+        this.#end(connection, 'internal');
+      },
     });
     edge.attach({
       item: createDeliveries({ routes, seats, writer, end }),

@@ -34,6 +34,9 @@ interface RawRequest {
 }
 
 const RATE_WAIT_MS = 1_000;
+/** Characters of a request that count as one more request: long ones take their time to read. */
+const LENGTH_OF_ONE = 16_384;
+const costOf = (length: number): number => 1 + Math.floor(length / LENGTH_OF_ONE);
 const isPlainObject = (value: unknown): value is RawRequest =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 const isId = (id: unknown): id is number => typeof id === 'number' && Number.isSafeInteger(id) && id >= 0;
@@ -83,6 +86,8 @@ export const createRequests = (options: {
   /** The first request of a connection. */
   readonly hello: (connection: Connection, id: number, params: unknown) => void;
   readonly watch: (connection: Connection, id: number, params: unknown) => void;
+  /** Something failed that cannot: a fault of ours. */
+  readonly broken: (connection: Connection, cause: unknown) => void;
 }): Requests => {
   const { dispatch, seats, settings, counts, end, push } = options;
   let totalLength = 0;
@@ -114,14 +119,14 @@ export const createRequests = (options: {
     if (malformed && seats.fault(connection.seat) > settings.maxFaults) end(connection, 'abuse');
   };
 
-  const refuseExcess = (connection: Connection, id: number): void => {
+  const refuseExcess = (connection: Connection, id: number, cost: number): void => {
     counts.refused += 1;
     const { requestsPerSecond: max } = settings;
     reply(
       connection,
       errorText(id, wireError('rateLimited', `At most ${max} requests a second.`, { max, retryAfterMs: RATE_WAIT_MS })),
     );
-    if (seats.exceed(connection.seat) > settings.maxExcess) end(connection, 'abuse');
+    if (seats.exceed(connection.seat, cost) > settings.maxExcess) end(connection, 'abuse');
   };
 
   const begin = (connection: Connection, length: number): void => {
@@ -137,9 +142,11 @@ export const createRequests = (options: {
     const done =
       preparing === undefined ? dispatch(call, connection, id) : preparing.then(() => dispatch(call, connection, id));
     if (done === undefined) return;
-    const settled: Promise<void> = done.then(() => {
-      if (connection.preparing === settled) connection.preparing = undefined;
-    });
+    const settled: Promise<void> = done
+      .catch((cause: unknown) => options.broken(connection, cause))
+      .then(() => {
+        if (connection.preparing === settled) connection.preparing = undefined;
+      });
     connection.preparing = settled;
   };
 
@@ -198,7 +205,8 @@ export const createRequests = (options: {
     if (!isPlainObject(raw) || !isId(raw.id)) return end(connection, 'badFrame');
     const { id } = raw;
     counts.requests += 1;
-    if (!seats.spend(connection.seat)) return refuseExcess(connection, id);
+    const cost = costOf(length);
+    if (!seats.spend(connection.seat, cost)) return refuseExcess(connection, id, cost);
     const isNew = connection.state === 'new';
     if (isNew && raw.method !== 'hello') return end(connection, 'badFrame');
     const named = methodOf(raw.method);

@@ -81,8 +81,8 @@ export const createRoutes = (options: {
 
   const devicesOf = (user: UserId): ReadonlySet<DeviceId> => {
     const devices = new Set<DeviceId>();
-    for (let one = users.get(user); one !== undefined; one = one.sibling)
-      if (one.state === 'open') devices.add(one.device);
+    // Those that are still joining too: the owner that let them in may not be the owner any more.
+    for (let one = users.get(user); one !== undefined; one = one.sibling) devices.add(one.device);
     return devices;
   };
 

@@ -96,17 +96,18 @@ export class Seats {
     return true;
   }
 
-  /** Takes a token if there is one. */
-  spend(seat: number): boolean {
+  /** Takes so many tokens if there is one at least; a debt has to be filled before the next. */
+  spend(seat: number, tokens = 1): boolean {
     const { tokensPerTick, maxTokens } = this.#rates;
-    let tokens = this.#tokens[seat] ?? 0;
     const elapsed = this.#tick - (this.#filledAt[seat] ?? 0);
     if (elapsed > 0) {
-      tokens = Math.min(maxTokens, tokens + elapsed * tokensPerTick);
+      this.#tokens[seat] = Math.min(maxTokens, (this.#tokens[seat] ?? 0) + elapsed * tokensPerTick);
       this.#filledAt[seat] = this.#tick;
     }
-    this.#tokens[seat] = tokens < 1 ? tokens : tokens - 1;
-    return tokens >= 1;
+    const left = this.#tokens[seat] ?? 0;
+    if (left < 1) return false;
+    this.#tokens[seat] = left - tokens;
+    return true;
   }
 
   /** Counts something malformed; the count so far. */
@@ -114,9 +115,9 @@ export class Seats {
     return (this.#faults[seat] = Math.min(0xffff, (this.#faults[seat] ?? 0) + 1));
   }
 
-  /** Counts something beyond the rate; the count so far. */
-  exceed(seat: number): number {
-    return (this.#excess[seat] = Math.min(0xffff, (this.#excess[seat] ?? 0) + 1));
+  /** Counts what is beyond the rate; the count so far. */
+  exceed(seat: number, tokens = 1): number {
+    return (this.#excess[seat] = Math.min(0xffff, (this.#excess[seat] ?? 0) + tokens));
   }
 
   /**
