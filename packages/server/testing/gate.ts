@@ -13,9 +13,9 @@ export class Gate {
     for (const go of this.#waiting.splice(0)) go();
   }
 
-  /** Lets through the one that has waited longest. */
-  letOne(): void {
-    const [first] = this.#waiting.splice(0, 1);
+  /** Lets one through: the one that has waited longest, or as many places behind it. */
+  letOne(place = 0): void {
+    const [first] = this.#waiting.splice(place, 1);
     if (first === undefined) throw new Error('nobody waits at the gate');
     first();
   }

@@ -51,6 +51,8 @@ export interface RigWorker {
   readonly worker: Worker;
   /** Holds commits before they take effect. */
   readonly commits: Gate;
+  /** Holds the answers of commits that have taken effect. */
+  readonly answers: Gate;
   /** Holds reads of the store. */
   readonly reads: Gate;
   /** Batches in the order they were given to the ledger. */
@@ -109,10 +111,12 @@ export class PumpRig {
     const bus = this.bus.open(node);
     const commits = new Gate();
     const reads = new Gate();
+    const answers = new Gate();
     const inner = openMemoryLedger<Parcel>(this.world, { clock: this.clock, window: this.#options.window ?? 1 });
     const rig: Omit<RigWorker, 'worker'> = {
       node,
       commits,
+      answers,
       reads,
       batches: [],
       counters: newCounters(),
@@ -156,7 +160,9 @@ export class PumpRig {
         rig.batches.push(batch);
         await rig.commits.pass();
         if (rig.failure !== undefined) throw rig.failure;
-        return inner.commit(batch);
+        const outcome = await inner.commit(batch);
+        await rig.answers.pass();
+        return outcome;
       },
       settle: (partition, claim, stamp) => {
         rig.settled.push(stamp);

@@ -67,7 +67,10 @@ test('for any commands in any order the row answers as one would that remembers 
   );
   const command = fc.record({
     // Near the end of the outbox, where the rules differ.
-    ahead: fc.integer({ min: -11, max: 3 }),
+    ahead: fc.oneof(
+      { weight: 2, arbitrary: fc.constant(0) },
+      { weight: 3, arbitrary: fc.integer({ min: -11, max: 3 }) },
+    ),
     hash: fc.constantFrom('a', 'b'),
     answer,
     restart: fc.boolean(),

@@ -101,8 +101,7 @@ export const createEdge = (options: {
     const requests: Submission['requests'][number][] = [];
     for (const ref of refs) {
       const request = waiting.get(ref);
-      // It may have been queued twice: by a change of owners and by a refusal.
-      if (request === undefined || request.sentTo !== undefined) continue;
+      if (request === undefined) continue;
       request.sentTo = owner;
       requests.push({ ref, ...request.request });
     }

@@ -182,6 +182,29 @@ test('an answer that needs no commit waits for those before it [COM1] [COM10]', 
   expect(rig.row(`c/${direct}/0`, '002')).toBeUndefined();
 });
 
+test('turns are let go in order, though the ledger answers out of order and one needed no commit [COM1] [SYN1]', async () => {
+  const { rig, owner } = await openChat({ window: 4 });
+  const first = numbered(1, say('1'), 'o', 'phone');
+  await rig.results(first);
+  rig.heard.length = 0;
+  owner.answers.close();
+  const refs: number[] = [];
+  for (const command of [say('2'), first, say('3')]) {
+    refs.push(...rig.send(command));
+    await settlePromises();
+  }
+  expect(owner.answers.waiting).toBe(2);
+  owner.answers.letOne(1);
+  await settlePromises();
+  expect(rig.heard).toEqual([]);
+  owner.answers.open();
+  await settlePromises();
+  const answered = rig.links
+    .flatMap(({ items }) => items)
+    .flatMap((item) => (item.kind === 'result' ? [item.ref] : []));
+  expect(answered).toEqual(refs);
+});
+
 test('a fenced owner answers nothing, tells that it lost, and takes nothing more [COM2]', async () => {
   const { rig, owner } = await openChat({ window: 2 });
   const rival = rig.openWorker('rival');
