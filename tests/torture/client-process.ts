@@ -10,7 +10,8 @@ export interface ClientProcess {
   readonly ready: Promise<void>;
   /** The history is complete. */
   readonly done: Promise<void>;
-  readonly finish: () => void;
+  /** Ends the load: reads everything there is, or, when no server comes back, takes down that nothing can be read. */
+  readonly end: (how: 'finish' | 'lost') => void;
   readonly kill: () => void;
 }
 
@@ -40,7 +41,9 @@ export const startClient = (run: ClientRun, logFile: string): ClientProcess => {
   return {
     ready: ready.promise,
     done: done.promise,
-    finish: () => void child.stdin?.write('finish\n'),
+    end: (how) =>
+      void child.stdin?.write(`${how}
+`),
     kill: () => void child.kill('SIGKILL'),
   };
 };

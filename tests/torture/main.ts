@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Results } from '../results.ts';
-import { RULES, RULE_IDS, type RuleId } from './checker/verdict.ts';
+import { RULES, RULE_IDS } from './checker/verdict.ts';
 import { cCompiler } from './faults/compile.ts';
 import { PLANTS, USAGE, readOptions, type TortureOptions } from './options.ts';
 import { torture, type RunReport } from './run.ts';
@@ -71,6 +71,15 @@ const tailOf = (file: string): string =>
     .map((line) => `  | ${line}`)
     .join('\n');
 
+/** The command that runs the same again. Not the same moments: a run is made of real time. */
+const commandOf = ({ kills, seed, power, disk, plant }: TortureOptions): string =>
+  [
+    `npm run torture -- --kills ${kills} --seed ${seed}`,
+    ...(power ? ['--power'] : []),
+    ...(disk ? ['--disk'] : []),
+    ...(plant === undefined ? [] : [`--plant ${plant}`]),
+  ].join(' ');
+
 const main = async (options: TortureOptions): Promise<number> => {
   if ((options.power || options.disk) && !cCompiler.found()) {
     const note = {
@@ -91,16 +100,12 @@ const main = async (options: TortureOptions): Promise<number> => {
     const results = resultsOf(report);
     writeResults(results);
     console.log(`${table(options, report, (performance.now() - startedMs) / 1000)}\n\n${rulesTable(report)}`);
-    const named = new Map<RuleId, string>(
-      report.verdict.violations.toReversed().map(({ rule, detail }) => [rule, detail]),
-    );
-    for (const [rule, detail] of named) console.log(`\nrule ${rule}: ${RULES[rule]}\n  ${detail}`);
+    for (const rule of new Set(report.verdict.violations.map((violation) => violation.rule))) {
+      const first = report.verdict.violations.find((violation) => violation.rule === rule);
+      console.log(`\nrule ${rule}: ${RULES[rule]}\n  ${first?.detail}`);
+    }
     for (const complaint of report.complaints) console.log(`\nthe server: ${complaint}`);
-    console.log(
-      results.failed.length === 0
-        ? '\npassed'
-        : `\nFAILED; the same again: npm run torture -- ${process.argv.slice(2).join(' ')} --seed ${options.seed}`,
-    );
+    console.log(results.failed.length === 0 ? '\npassed' : `\nFAILED; the same again: ${commandOf(options)}`);
     keep ||= results.failed.length > 0;
     return results.failed.length === 0 ? 0 : 1;
   } catch (cause) {

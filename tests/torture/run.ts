@@ -1,5 +1,5 @@
 /** One torture run: a server under load, fault after fault, then the history and its verdict. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { check } from './checker/check.ts';
@@ -11,7 +11,14 @@ import { compileFaults, diskFaultEnvironment, type DiskFault, type FaultLibrarie
 import { beginRecording, cutPower, type CutReport } from './faults/power-cut.ts';
 import type { TortureOptions } from './options.ts';
 import { openRecorder, type Recorder } from './record.ts';
-import { freePort, served, startServer, type ServerOptions, type ServerProcess } from './server-process.ts';
+import {
+  freePort,
+  killServers,
+  served,
+  startServer,
+  type ServerOptions,
+  type ServerProcess,
+} from './server-process.ts';
 
 /** What happened, beside the history. */
 export interface RunReport {
@@ -97,24 +104,39 @@ const fault = (run: Run, what: string): void => {
   run.recorder.flush();
 };
 
-/** Starts the server until it serves. With a disk that fails early it may end instead, and is started again without. */
-const start = async (run: Run, disk: DiskFault | undefined): Promise<ServerProcess> => {
+/** A server that serves, and what its disk will do. */
+interface Life {
+  readonly server: ServerProcess;
+  readonly disk: DiskFault | undefined;
+}
+
+/**
+ * Starts the server. With a disk that fails early it may end instead, and is started again without. Undefined: it does
+ * not start any more.
+ */
+const start = async (run: Run, disk: DiskFault | undefined): Promise<Life | undefined> => {
   const startedMs = performance.now();
   const server = startServer(run.server, prepare(run, disk));
   if (await served(server, run.server.port)) {
     run.startsMs.push(performance.now() - startedMs);
     run.recorder.record({ type: 'served', node });
     run.recorder.flush();
-    return server;
+    return { server, disk };
   }
   const { code, signal } = await server.exited;
-  if (disk === undefined || !existsSync(disk.log))
-    throw new Error(`the server does not start: ${signal ?? `exit code ${code}`}`);
+  if (disk === undefined || !existsSync(disk.log)) {
+    run.complaints.push(
+      `the server does not start any more (${signal ?? `exit code ${code}`}): ${lastLine(run.server.log)}`,
+    );
+    return undefined;
+  }
   fault(run, 'disk at start');
   if (code === 0) run.complaints.push('a server whose disk failed at its start ended with exit code 0');
   cut(run);
   return start(run, undefined);
 };
+
+const lastLine = (file: string): string => readFileSync(file, 'utf8').trimEnd().split('\n').at(-1) ?? '';
 
 const cut = (run: Run): void => {
   if (!run.options.power) return;
@@ -141,7 +163,7 @@ const breakDisk = async (run: Run, server: ServerProcess, disk: DiskFault): Prom
     run.complaints.push(`the server ended by itself with ${exit.signal ?? `exit code ${exit.code}`}`);
 };
 
-const oneFault = async (run: Run, server: ServerProcess, disk: DiskFault | undefined): Promise<void> => {
+const oneFault = async (run: Run, { server, disk }: Life): Promise<void> => {
   await Promise.race([sleep(within(run, loadMs.least, loadMs.least + loadMs.spread)), server.exited]);
   if (disk !== undefined) await breakDisk(run, server, disk);
   else if (server.hasExited()) {
@@ -155,7 +177,37 @@ const oneFault = async (run: Run, server: ServerProcess, disk: DiskFault | undef
   cut(run);
 };
 
+/** Fault after fault; false if the server does not come back. */
+const torment = async (run: Run, first: Life, say: (line: string) => void): Promise<boolean> => {
+  const { kills, disk } = run.options;
+  let life = first;
+  for (let count = 1; count <= kills; count++) {
+    await oneFault(run, life);
+    const next = await start(run, disk && count < kills ? nextDiskFault(run, count) : undefined);
+    if (next === undefined) return false;
+    life = next;
+    if (count % 10 === 0) say(`${count} of ${kills}`);
+  }
+  // Something new after the last one, too.
+  await sleep(500);
+  return true;
+};
+
 const mustExercise = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14];
+
+const newRun = async (options: TortureOptions, folder: string, history: string): Promise<Run> => ({
+  options,
+  server: { port: await freePort(), data: join(folder, 'data'), log: join(folder, 'server.log') },
+  folder,
+  recorder: openRecorder(history),
+  random: seeded(options.seed),
+  libraries: options.power || options.disk ? compileFaults(folder) : undefined,
+  complaints: [],
+  cuts: [],
+  startsMs: [],
+  faults: 0,
+  missed: 0,
+});
 
 /** Runs and judges. `folder` is new and empty; everything of the run is in it. */
 export const torture = async (
@@ -163,24 +215,11 @@ export const torture = async (
   folder: string,
   say: (line: string) => void,
 ): Promise<RunReport> => {
-  mkdirSync(folder, { recursive: true });
-  const port = await freePort();
   const histories = [join(folder, 'run.jsonl'), join(folder, 'client.jsonl')] as const;
-  const run: Run = {
-    options,
-    server: { port, data: join(folder, 'data'), log: join(folder, 'server.log') },
-    folder,
-    recorder: openRecorder(histories[0]),
-    random: seeded(options.seed),
-    libraries: options.power || options.disk ? compileFaults(folder) : undefined,
-    complaints: [],
-    cuts: [],
-    startsMs: [],
-    faults: 0,
-    missed: 0,
-  };
+  const run = await newRun(options, folder, histories[0]);
+  const { recorder, server } = run;
   const { seed, kills } = options;
-  run.recorder.record({
+  recorder.record({
     type: 'run',
     seed,
     cluster: false,
@@ -189,36 +228,26 @@ export const torture = async (
     mustExercise,
     boundMs: 10_000,
   });
-  const diskFor = (life: number): DiskFault | undefined => (options.disk ? nextDiskFault(run, life) : undefined);
-  // The first life is only killed: signing up is not what is tortured.
-  let disk: DiskFault | undefined;
-  let server = await start(run, disk);
+  // The first life only ends by a kill: signing up is not what is tortured.
+  const first = await start(run, undefined);
+  if (first === undefined) throw new Error(run.complaints.join('\n'));
+  const base = `http://127.0.0.1:${server.port}`;
   const client = startClient(
-    { base: `http://127.0.0.1:${port}`, seed, history: histories[1], users: 6, devicesEach: 2 },
+    { base, seed, history: histories[1], users: 6, devicesEach: 2 },
     join(folder, 'client.log'),
   );
   try {
     await client.ready;
-    for (let life = 1; life <= kills; life++) {
-      await oneFault(run, server, disk);
-      disk = life < kills ? diskFor(life) : undefined;
-      server = await start(run, disk);
-      if (life % 10 === 0) say(`${life} of ${kills}`);
-    }
-    await sleep(500);
-    client.finish();
+    client.end((await torment(run, first, say)) ? 'finish' : 'lost');
     await client.done;
   } finally {
     client.kill();
-    server.kill('SIGKILL');
-    await server.exited;
-    run.recorder.close();
+    killServers();
+    recorder.close();
   }
   const bad: string[] = [];
-  const verdict = await check(
-    readHistory(histories, ({ file, line, reason }) => bad.push(`${file}:${line}: ${reason}`)),
-    bad,
-  );
+  const lines = readHistory(histories, ({ file, line, reason }) => bad.push(`${file}:${line}: ${reason}`));
+  const verdict = await check(lines, bad);
   return {
     verdict,
     complaints: run.complaints,

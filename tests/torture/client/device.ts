@@ -34,6 +34,8 @@ export interface Device {
   readonly follower: Follower;
   /** Connected, and caught up once since. */
   readonly isReady: () => boolean;
+  /** The server does not know it, or not any more. */
+  readonly isRefused: () => boolean;
   readonly call: Call;
   readonly beat: () => void;
   /** Reads a page of history; resolves with its last seq and whether there is more. */
@@ -101,6 +103,7 @@ export const createDevice = (options: DeviceOptions): Device => {
   let connection = 0;
   let ready = false;
   let retired = false;
+  let refused = false;
 
   const call: Call = (method, params, numbered) =>
     socket?.request(method, params, numbered) ?? Promise.resolve<Outcome>({ kind: 'unknown' });
@@ -140,6 +143,7 @@ export const createDevice = (options: DeviceOptions): Device => {
   const begin = async (): Promise<void> => {
     const askedAtUs = clock();
     const outcome = await call('hello', { versions: [1], token, client: 'torture' });
+    if (outcome.kind === 'error' && outcome.error.code === 'unauthenticated') refused = true;
     if (outcome.kind !== 'ok') return socket?.close();
     const fresh = follower.epoch() === undefined;
     comeBack(String(outcome.result['epoch']), numberIn(outcome.result, 'head') ?? 0, askedAtUs);
@@ -178,7 +182,7 @@ export const createDevice = (options: DeviceOptions): Device => {
   };
 
   const connectLater = (): void => {
-    if (!retired) setTimeout(() => void connect(), reconnectMs.least + random() * reconnectMs.spread);
+    if (!retired && !refused) setTimeout(() => void connect(), reconnectMs.least + random() * reconnectMs.spread);
   };
 
   void connect();
@@ -191,6 +195,7 @@ export const createDevice = (options: DeviceOptions): Device => {
     call,
     ...createReads(options, call, follower.epoch),
     isReady: () => ready,
+    isRefused: () => refused,
     beat: () => socket?.beat(follower.cursor()),
     drop: () => socket?.close(),
     retire: () => {

@@ -58,19 +58,39 @@ const readFinal = async (
   }
 };
 
+/** Nothing of this conversation can be read by this user any more. */
+const readNothing = ({ user, id, follower }: Device, recorder: Recorder): void => {
+  const epoch = follower.epoch() ?? 'none';
+  for (const conversation of follower.rows.keys()) {
+    recorder.record({ type: 'final', user, device: id, epoch, conversation, lastSeq: 0, items: [] });
+  }
+};
+
+/** No server comes back: nothing that was acknowledged can be read. */
+export const lose = (devices: readonly Device[], recorder: Recorder): void => {
+  for (const device of devices) readNothing(device, recorder);
+};
+
 export const finish = async ({ base, people, devices, recorder, make }: Ending): Promise<void> => {
-  await until(() => devices.every(({ outbox, isReady }) => outbox.waiting() === 0 && isReady()));
+  // Devices that the server has forgotten wait for nothing.
+  const known = (): readonly Device[] => devices.filter((device) => !device.isRefused());
+  await until(() => known().every(({ outbox, isReady }) => outbox.waiting() === 0 && isReady()));
   // Signed in before anything comes to rest: a new device is an entry too.
   const fresh: Device[] = [];
   for (const person of people) {
-    for (const source of ['reset', 'replay'] as const)
-      fresh.push(make(await logIn(base, person, `${source}-${person.handle}`), source));
+    for (const source of ['reset', 'replay'] as const) {
+      const signedIn = await logIn(base, person, `${source}-${person.handle}`);
+      if (signedIn !== undefined) fresh.push(make(signedIn, source));
+    }
+    const forgotten = !fresh.some(({ user }) => user === person.user);
+    for (const device of forgotten ? devices : []) if (device.user === person.user) readNothing(device, recorder);
   }
-  await meet([...devices, ...fresh]);
-  for (const device of devices) device.rest();
+  await meet([...known(), ...fresh]);
+  for (const device of known()) device.rest();
   for (const device of fresh) {
-    if (device.source === 'reset')
-      for (const conversation of device.follower.rows.keys()) await readFinal(device, conversation, recorder);
+    for (const conversation of device.source === 'reset' ? device.follower.rows.keys() : []) {
+      await readFinal(device, conversation, recorder);
+    }
     device.rest();
   }
 };

@@ -1,7 +1,7 @@
 /**
  * The client process of a torture run: many devices of a few users over real sockets. Its one argument is a JSON object,
  * {@link ClientRun}. Says `ready` when everything is set up and the load has begun, `done` when the history is complete;
- * `finish` on its standard input ends the load.
+ * `finish` on its standard input ends the load; so does `lost`, when no server comes back.
  */
 import { randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
@@ -10,7 +10,7 @@ import { seeded } from '../seeded.ts';
 import { nowUs } from '../clock.ts';
 import { openRecorder } from '../record.ts';
 import { createDevice, type Device, type Source } from './device.ts';
-import { finish } from './finish.ts';
+import { finish, lose } from './finish.ts';
 import { act, createDirectOf, createGroupOf, directId, type Load } from './load.ts';
 import { logIn, signUp, type Person, type SignedIn } from './people.ts';
 
@@ -44,11 +44,12 @@ const signUpAll = async (): Promise<readonly Person[]> => {
 const startDevices = async (people: readonly Person[]): Promise<Device[]> => {
   const devices: Device[] = [];
   for (const [i, person] of people.entries()) {
-    // The last device of every other user sends over HTTP.
-    for (let d = 0; d < run.devicesEach; d++)
-      devices.push(
-        make(await logIn(base, person, `d${i}-${d}`), 'live', d > 0 && i % 2 === 0 && d === run.devicesEach - 1),
-      );
+    for (let d = 0; d < run.devicesEach; d++) {
+      const signedIn = await logIn(base, person, `d${i}-${d}`);
+      if (signedIn === undefined) throw new Error(`${person.handle} cannot log in`);
+      // The last device of every other user sends over HTTP.
+      devices.push(make(signedIn, 'live', d > 0 && i % 2 === 0 && d === run.devicesEach - 1));
+    }
   }
   return devices;
 };
@@ -69,7 +70,9 @@ const begin = (load: Load, devices: readonly Device[]): void => {
 
 /** A user signs a device in, uses it for a while, and signs it out. */
 const churn = async (load: Load, person: Person, byName: string, other: Device): Promise<void> => {
-  const device = make(await logIn(base, person, byName), 'live');
+  const signedIn = await logIn(base, person, byName);
+  if (signedIn === undefined) return;
+  const device = make(signedIn, 'live');
   for (const endMs = performance.now() + churnEveryMs / 2; performance.now() < endMs; await sleep(50))
     await act(load, device);
   device.outbox.abandon();
@@ -84,7 +87,7 @@ const churn = async (load: Load, person: Person, byName: string, other: Device):
 
 const finishing = new AbortController();
 createInterface({ input: process.stdin }).on('line', (line) => {
-  if (line === 'finish') finishing.abort();
+  if (line === 'finish' || line === 'lost') finishing.abort(line);
 });
 
 const work = async (load: Load, device: Device): Promise<void> => {
@@ -112,7 +115,8 @@ begin(load, devices);
 while (devices.some(({ outbox, isReady }) => !isReady() || outbox.waiting() > 0)) await sleep(10);
 process.stdout.write('ready\n');
 await Promise.all([...devices.map((device) => work(load, device)), churnAll(load, devices)]);
-await finish({ base, people, devices, recorder, make });
+if (finishing.signal.reason === 'lost') lose(devices, recorder);
+else await finish({ base, people, devices, recorder, make });
 recorder.close();
 process.stdout.write('done\n');
 process.exit(0);
