@@ -41,7 +41,6 @@ export const journalContract = (engine: string, makeSubject: () => Promise<Journ
         () => journal.read(partition, after, 1_000),
         (read) => read.length >= count,
       );
-    const last = async (partition: number): Promise<number> => (await records(partition, 1)).at(-1)?.position ?? 0;
     /** Repeats an append unchanged until its record is stored, by the answer or by reading. */
     const append = async (
       partition: number,
@@ -221,10 +220,12 @@ export const journalContract = (engine: string, makeSubject: () => Promise<Journ
     test('a trim leaves the last record, so that one can append behind it [COM4]', async () => {
       const [, second = 0] = await fill(0, 2);
       for (let i = 0; i < 10; i++) await subject.run(subject.journal.trim(0, second + 1_000).catch(() => undefined));
-      expect((await records(0, 1)).at(-1)?.position).toBe(second);
+      await eventually(
+        () => subject.journal.read(0, 0, 10),
+        (read) => read.at(-1)?.position === second,
+      );
       await append(0, second, 'behind');
       expect((await records(0, 1, second)).map(({ id }) => id)).toEqual(['behind']);
-      expect(await last(0)).toBeGreaterThan(second);
     });
 
     test('one who watches hears of new records until he stops', async () => {

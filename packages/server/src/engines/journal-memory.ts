@@ -153,7 +153,10 @@ export const openMemoryJournal = (journal: MemoryJournal, conduct?: Conduct): Jo
       }),
     watch: (partition, listener) => {
       const { listeners } = subjectOf(stream, partition);
-      const heard = (): void => (conduct === undefined ? listener() : conduct.clock.soon(listener));
+      const call = (): void => {
+        if (listeners.has(heard)) listener();
+      };
+      const heard = (): void => (conduct === undefined ? call() : conduct.clock.soon(call));
       listeners.add(heard);
       return () => void listeners.delete(heard);
     },
