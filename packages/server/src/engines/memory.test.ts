@@ -220,7 +220,7 @@ describe('the memory network', () => {
     a.bus.publish(2);
     b.bus.send('a', 3);
     await clock.advance(100);
-    expect([a.got.toSorted(), b.got]).toEqual([[2, 3], []]);
+    expect([new Set(a.got), b.got]).toEqual([new Set([2, 3]), []]);
     net.heal('a', 'b');
     a.bus.send('b', 4);
     await clock.advance(100);

@@ -11,7 +11,7 @@ import type { Candidate } from './ranking.ts';
 
 const ANNOUNCE_MS = 1_000;
 /** Unheard for this long is dead. */
-export const DEAD_MS = 3_000;
+const DEAD_MS = 3_000;
 /** A node that lost a partition waits this long before it claims it again. */
 const LOST_WAIT_MS = 10_000;
 /** A partition without an owner is claimed by the first in the ranking; each one after it waits this much longer. */
