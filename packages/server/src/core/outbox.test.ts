@@ -76,7 +76,7 @@ test('for any commands in any order the row answers as one would that remembers 
     restart: fc.boolean(),
   });
   fc.assert(
-    fc.property(fc.array(command, { maxLength: 60 }), (commands) => {
+    fc.property(fc.array(command, { maxLength: 60, size: 'max' }), (commands) => {
       const model = new Model();
       let outbox: Outbox = [];
       for (const { ahead, hash, answer, restart } of commands) {

@@ -111,7 +111,7 @@ test('with little room and commits under way nothing undecided or unsaved is for
     repeat: fc.boolean(),
   });
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60, size: 'max' }), async (steps) => {
       const rig = new PumpRig({ window: 3, limits: { maxEntities: 4 } });
       const owner = await rig.openOwner();
       for (const id of conversations) await rig.results(asks(`c/${id}`, alice, { kind: 'createDirect' }));
