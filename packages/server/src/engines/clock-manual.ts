@@ -138,7 +138,10 @@ export class ManualClock implements Clock {
     await settlePromises();
     while (!progress.settled && (await this.step(until - this.#elapsedMs)));
     if (!progress.settled) {
-      throw new DuologError('internal', 'What is waited for does not happen: the clock has nothing more to do in time.');
+      throw new DuologError(
+        'internal',
+        'What is waited for does not happen: the clock has nothing more to do in time.',
+      );
     }
     await watching;
     return promise;
