@@ -167,6 +167,8 @@ export interface GatewayRigOptions {
   readonly settings?: Partial<GatewaySettings>;
   readonly rates?: Partial<RateSettings>;
   readonly partitions?: number;
+  /** Chance as it comes; else always the middle. */
+  readonly random?: boolean;
 }
 
 /** A bus that loses the messages a test names. */
@@ -231,7 +233,7 @@ export class GatewayRig {
       settings: gatewaySettings(options.settings ?? {}),
       metrics,
       log,
-      random: () => 0.5,
+      random: options.random === true ? Math.random : () => 0.5,
     });
   }
 

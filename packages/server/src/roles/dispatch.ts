@@ -86,23 +86,30 @@ export const createDispatch = <C>(options: {
         const { code, detail, facts } = outcome.failure;
         answers.refused(id, wireError(code, detail, facts));
       } else if (finish === undefined) answers.answered(id, outcome.result);
-      else void finishing(call, () => finish(outcome.result, params, context, prepared), answers, id);
+      else settle(call, () => finish(outcome.result, params, context, prepared), answers, id);
     });
   };
 
-  const finishing = async (
-    call: Call,
-    finish: () => string | Promise<string>,
-    answers: Answers,
-    id: number,
-  ): Promise<void> => {
-    let result: string;
+  /** Answers with what is made, at once if it is there at once: a connection may end with this very turn. */
+  const settle = (call: Call, make: () => string | Promise<string>, answers: Answers, id: number): void => {
+    let made: string | Promise<string>;
     try {
-      result = await finish();
+      made = make();
     } catch (thrown) {
       return answers.refused(id, wireErrorOf(thrown, log, call.method));
     }
-    answers.answered(id, result);
+    if (typeof made === 'string') answers.answered(id, made);
+    else void settleLater(call, made, answers, id);
+  };
+
+  const settleLater = async (call: Call, making: Promise<string>, answers: Answers, id: number): Promise<void> => {
+    let made: string;
+    try {
+      made = await making;
+    } catch (thrown) {
+      return answers.refused(id, wireErrorOf(thrown, log, call.method));
+    }
+    answers.answered(id, made);
   };
 
   const submitLater = async (
@@ -136,7 +143,7 @@ export const createDispatch = <C>(options: {
     const params: object = checked.value;
     const handler = methods[method];
     if (handler.kind === 'query') {
-      void finishing(call, () => handler.answer(params, caller, context), answers, id);
+      settle(call, () => handler.answer(params, caller, context), answers, id);
       return undefined;
     }
     const numbered = call.outbox === undefined || call.n === undefined ? undefined : { outbox: call.outbox, n: call.n };

@@ -145,15 +145,23 @@ test('several devices of a user are connected side by side [GAT3]', async () => 
   expect(a.news()).toMatchObject([{ message: { text: 'to one' } }]);
 });
 
-test('when nobody owns the user, hello is refused with a code that says reconnect [GAT2]', async () => {
-  const rig = await GatewayRig.open();
-  const alice = await rig.signUp('alice');
-  rig.lost = ({ type }) => type === 'submission';
-  const client = rig.connect();
-  client.say('hello', { versions: [1], token: alice.token });
-  await rig.clock.advance(16_000);
-  expect(client.code).toBe(CLOSE_CODES.helloTimeout.code);
-  expect(rig.gateway.size).toBe(0);
+test('while the owner of the user cannot be asked, hello ends with a code that says reconnect [GAT2]', async () => {
+  for (const [helloMs, code] of [
+    [10_000, CLOSE_CODES.helloTimeout.code],
+    [60_000, CLOSE_CODES.overloaded.code],
+  ] as const) {
+    const rig = await GatewayRig.open({ settings: { helloMs } });
+    const alice = await rig.signUp('alice');
+    rig.lost = ({ type }) => type === 'submission';
+    const client = rig.connect();
+    const id = client.say('hello', { versions: [1], token: alice.token });
+    await rig.clock.advance(20_000);
+    expect(client.code).toBe(code);
+    expect(client.reply(id)).toEqual(
+      helloMs > 15_000 ? expect.objectContaining({ error: expect.anything() }) : undefined,
+    );
+    expect(rig.gateway.size).toBe(0);
+  }
 });
 
 test('more connections than the server holds are ended at once [GAT15]', async () => {

@@ -81,7 +81,12 @@ test('thousands of seats keep their own numbers while the arrays grow', () => {
 test('heads only grow [SYN7]', () => {
   const seats = new Seats(rates);
   const seat = seats.take(4);
-  expect([seats.raiseHead(seat, 5), seats.raiseHead(seat, 5), seats.raiseHead(seat, 4), seats.raiseHead(seat, 6)]).toEqual([true, false, false, true]);
+  expect([
+    seats.raiseHead(seat, 5),
+    seats.raiseHead(seat, 5),
+    seats.raiseHead(seat, 4),
+    seats.raiseHead(seat, 6),
+  ]).toEqual([true, false, false, true]);
   expect(seats.head(seat)).toBe(6);
 });
 

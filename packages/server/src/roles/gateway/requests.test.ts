@@ -1,0 +1,319 @@
+import { expect, test } from 'bun:test';
+import { CLOSE_CODES, LIMITS } from '@duolog/protocol';
+import { GatewayRig } from '../../../testing/gateway-rig.ts';
+
+const outbox = 'outbox-1';
+
+test('a frame may hold many requests; each gets one reply under its id [GAT4]', async () => {
+  const rig = await GatewayRig.open();
+  const { a, conversation } = await rig.pair();
+  const requests = Array.from({ length: 64 }, (_, i) => ({
+    id: 1_000 + i,
+    method: i % 2 === 0 ? 'account.get' : 'message.list',
+    params: i % 2 === 0 ? {} : { conversation },
+  }));
+  a.frame(JSON.stringify(requests));
+  await rig.settle();
+  const ids = a.news().map((item) => (item.type === 'reply' ? item.id : 0));
+  expect(ids.toSorted((x, y) => x - y)).toEqual(requests.map(({ id }) => id));
+});
+
+test('an empty array and one of 65 requests are no frames [GAT4, LIM5]', async () => {
+  const rig = await GatewayRig.open();
+  const alice = await rig.signUp('alice');
+  for (const count of [0, 65]) {
+    const client = await rig.join(alice);
+    client.frame(JSON.stringify(Array.from({ length: count }, (_, id) => ({ id, method: 'account.get', params: {} }))));
+    expect(client.code).toBe(CLOSE_CODES.badFrame.code);
+  }
+});
+
+test('what is no JSON, and a request without a readable id, ends the connection [GAT7]', async () => {
+  const rig = await GatewayRig.open();
+  const alice = await rig.signUp('alice');
+  const method = '"method":"account.get","params":{}';
+  const ids = ['-1', '1.5', '"1"', 'null', '9007199254740992', '1e400', '[1]', '{}', 'true'];
+  const frames = [
+    '',
+    '{',
+    'null',
+    '1',
+    '"x"',
+    '[[]]',
+    '[1]',
+    'ä',
+    '\u0000',
+    `{${method}}`,
+    `{"__proto__":{"id":1},${method}}`,
+  ];
+  for (const frame of [...frames, ...ids.map((id) => `{"id":${id},${method}}`)]) {
+    const client = await rig.join(alice);
+    client.news();
+    client.frame(frame);
+    await rig.settle();
+    expect([frame, client.code, client.news()]).toEqual([frame, CLOSE_CODES.badFrame.code, []]);
+  }
+});
+
+test('bytes that are no beat end the connection [GAT7]', async () => {
+  const rig = await GatewayRig.open();
+  const alice = await rig.signUp('alice');
+  const beatLike = (type: number, position: number): Uint8Array => {
+    const bytes = new Uint8Array(9);
+    bytes[0] = type;
+    new DataView(bytes.buffer).setFloat64(1, position);
+    return bytes;
+  };
+  const frames = [
+    new Uint8Array(0),
+    new Uint8Array(8),
+    new Uint8Array(10),
+    beatLike(2, 0),
+    beatLike(1, -1),
+    beatLike(1, Number.NaN),
+    beatLike(1, 0.5),
+    beatLike(1, Infinity),
+  ];
+  for (const frame of frames) {
+    const client = await rig.join(alice);
+    client.frame(frame);
+    expect(client.code).toBe(CLOSE_CODES.badFrame.code);
+  }
+});
+
+test('other malformed requests are answered, naming the field [GAT7]', async () => {
+  const rig = await GatewayRig.open();
+  const { a, conversation } = await rig.pair();
+  const send = { conversation, text: 'hi' };
+  const cases: readonly (readonly [request: object, code: string, field: string | undefined])[] = [
+    [{ params: {} }, 'invalid', 'method'],
+    [{ method: 7, params: {} }, 'invalid', 'method'],
+    [{ method: 'toString', params: {} }, 'unknownMethod', 'method'],
+    [{ method: '__proto__', params: {} }, 'unknownMethod', 'method'],
+    [{ method: 'account.signUp', params: { handle: 'eve', password: 'password' } }, 'invalid', 'method'],
+    [{ method: 'message.send' }, 'invalid', 'params.conversation'],
+    [{ method: 'message.send', params: [] }, 'invalid', 'params'],
+    [{ method: 'message.send', params: { ...send, text: '\uD800' } }, 'invalid', 'params.text'],
+    [{ method: 'message.send', params: { ...send, conversation: 'd.not-one' } }, 'invalid', 'params.conversation'],
+    [{ method: 'message.send', params: send, outbox }, 'invalid', 'n'],
+    [{ method: 'message.send', params: send, n: 1 }, 'invalid', 'outbox'],
+    [{ method: 'message.send', params: send, outbox, n: 0 }, 'invalid', 'n'],
+    [{ method: 'message.send', params: send, outbox: 'ä', n: 1 }, 'invalid', 'outbox'],
+    [{ method: 'account.get', params: {}, outbox, n: 1 }, 'invalid', 'outbox'],
+  ];
+  for (const [index, [request, code, field]] of cases.entries()) {
+    a.frame(JSON.stringify({ id: 500 + index, ...request }));
+    await rig.settle();
+    expect([request, a.reply(500 + index)]).toEqual([
+      request,
+      expect.objectContaining({ error: expect.objectContaining({ code, field }) }),
+    ]);
+  }
+  expect(a.code).toBeUndefined();
+});
+
+test('a malformed command uses no n up [GAT7, COM10]', async () => {
+  const rig = await GatewayRig.open();
+  const { a, conversation } = await rig.pair();
+  expect((await a.error('message.send', { conversation, text: '' }, { outbox, n: 1 })).code).toBe('invalid');
+  expect((await a.result('message.send', { conversation, text: 'first' }, { outbox, n: 1 })).seq).toBe(1);
+});
+
+test('unknown properties are skipped, also those named like parts of objects [GAT7]', async () => {
+  const rig = await GatewayRig.open();
+  const { a, conversation } = await rig.pair();
+  a.frame(
+    `{"id":900,"method":"message.send","__proto__":{"n":5},"constructor":1,"params":{"conversation":"${conversation}","text":"ok","__proto__":{"text":"no"},"later":[1]}}`,
+  );
+  await rig.settle();
+  expect(a.reply(900)).toMatchObject({ result: { seq: 1 } });
+  expect(({} as { n?: number }).n).toBeUndefined();
+});
+
+test('after many malformed requests the connection is ended; with time they are forgiven [GAT7]', async () => {
+  const rig = await GatewayRig.open();
+  const alice = await rig.signUp('alice');
+  const hasty = await rig.join(alice);
+  for (let i = 0; i <= 64; i++) hasty.say('no.such', {});
+  expect(hasty.code).toBe(CLOSE_CODES.abuse.code);
+  const patient = await rig.join(alice);
+  for (let round = 0; round < 8; round++) {
+    for (let i = 0; i < 25; i++) patient.say('no.such', {});
+    for (let s = 0; s < 8; s++) {
+      await rig.clock.advance(4_000);
+      patient.beat();
+    }
+  }
+  expect(patient.code).toBeUndefined();
+});
+
+test('a frame over 2 MiB in UTF-8 ends the connection, one just below is answered [GAT9, LIM5]', async () => {
+  const rig = await GatewayRig.open();
+  const alice = await rig.signUp('alice');
+  const frameOf = (bytes: number): string => {
+    const head = '{"id":9,"method":"account.get","params":{"x":"';
+    return `${head}${'€'.repeat(Math.floor((bytes - head.length - 3) / 3))}"}}`;
+  };
+  const small = await rig.join(alice);
+  small.frame(frameOf(LIMITS.maxFrameBytes));
+  await rig.settle();
+  expect(small.reply(9)).toMatchObject({ result: {} });
+  for (const frame of [frameOf(LIMITS.maxFrameBytes + 8), 'x'.repeat(LIMITS.maxFrameBytes + 1)]) {
+    const client = await rig.join(alice);
+    client.frame(frame);
+    expect(client.code).toBe(CLOSE_CODES.tooLarge.code);
+  }
+});
+
+test('99,999 code points are taken and 100,000 refused with the limit [LIM2, LIM1]', async () => {
+  const rig = await GatewayRig.open();
+  const { a, b, conversation } = await rig.pair();
+  const text = '😀'.repeat(99_999);
+  expect((await a.result('message.send', { conversation, text })).seq).toBe(1);
+  expect((await b.result('message.get', { conversation, seq: 1 })).message.text).toBe(text);
+  const error = await a.error('message.send', { conversation, text: `${text}x` });
+  expect(error).toMatchObject({ code: 'invalid', field: 'params.text', limit: 'maxTextLength', max: 99_999 });
+});
+
+test('beyond its rate a connection gets rateLimited, and goes on after the time named [GAT8]', async () => {
+  const rig = await GatewayRig.open({ settings: { requestsPerSecond: 10 } });
+  const client = await rig.join(await rig.signUp('alice'));
+  const codes: string[] = [];
+  for (let i = 0; i < 30; i++) {
+    const reply = await client.ask('account.get', {});
+    codes.push('error' in reply ? reply.error.code : 'ok');
+  }
+  expect(codes.filter((code) => code === 'ok')).toHaveLength(19);
+  expect(await client.error('account.get', {})).toMatchObject({
+    code: 'rateLimited',
+    retry: 'later',
+    retryAfterMs: 1_000,
+  });
+  await rig.clock.advance(1_000);
+  expect((await client.ask('account.get', {})).type).toBe('reply');
+  expect((await client.result('account.get', {})).account.handle).toBe('alice');
+});
+
+test('who goes on beyond the rate is ended [GAT8]', async () => {
+  const rig = await GatewayRig.open({ settings: { requestsPerSecond: 10, maxExcess: 100 } });
+  const client = await rig.join(await rig.signUp('alice'));
+  for (let i = 0; i < 119; i++) client.say('account.get', {});
+  expect(client.code).toBeUndefined();
+  client.say('account.get', {});
+  client.say('account.get', {});
+  expect(client.code).toBe(CLOSE_CODES.abuse.code);
+});
+
+test('long requests count as several [GAT8]', async () => {
+  const rig = await GatewayRig.open({ settings: { requestsPerSecond: 100 } });
+  const client = await rig.join(await rig.signUp('alice'));
+  const long = { x: 'x'.repeat(1_600_000) };
+  const ids = [0, 1, 2, 3].map(() => client.say('account.get', long));
+  await rig.settle();
+  expect(ids.map((id) => 'error' in (client.reply(id) ?? {}))).toEqual([false, false, false, true]);
+});
+
+test('messages of a user into one conversation have a rate of their own, over all devices [LIM8]', async () => {
+  const rig = await GatewayRig.open({ rates: { messagesPerSecond: 5 } });
+  const { a, alice, bob, conversation } = await rig.pair();
+  const second = await rig.join(await rig.addDevice(alice.user));
+  const own = (await a.result('direct.create', { user: alice.user })).conversation;
+  const replies = [];
+  for (let i = 0; i < 12; i++)
+    replies.push(await (i % 2 === 0 ? a : second).ask('message.send', { conversation, text: `${i}` }));
+  const refused = replies.filter((reply) => 'error' in reply);
+  expect(refused).toHaveLength(2);
+  expect(refused[0]).toMatchObject({
+    error: { code: 'rateLimited', limit: 'messagesPerSecond', max: 5, retryAfterMs: expect.any(Number) },
+  });
+  expect((await a.result('message.send', { conversation: own, text: 'elsewhere' })).seq).toBe(1);
+  expect(bob.user).not.toBe(alice.user);
+  await rig.clock.advance(1_000);
+  expect((await a.result('message.send', { conversation, text: 'later' })).seq).toBe(11);
+});
+
+test('with too many requests unanswered the next is overloaded; those before are answered [GAT8, LIM9]', async () => {
+  const rig = await GatewayRig.open({ settings: { maxUnderWay: 8 }, rates: { messagesPerSecond: 1_000 } });
+  const { a, conversation } = await rig.pair();
+  const ids = Array.from({ length: 12 }, (_, i) => a.say('message.send', { conversation, text: `m${i}` }));
+  await rig.settle();
+  const codes = ids.map((id): string => {
+    const reply = a.reply(id);
+    return reply !== undefined && 'error' in reply ? reply.error.code : 'ok';
+  });
+  expect(codes).toEqual([...Array.from({ length: 8 }, () => 'ok'), ...Array.from({ length: 4 }, () => 'overloaded')]);
+  expect((await a.result('message.send', { conversation, text: 'after' })).seq).toBe(9);
+});
+
+test('the length of what is unanswered is bounded as well [GAT8, GAT14]', async () => {
+  const rig = await GatewayRig.open({ settings: { maxUnderWayLength: 100_000 } });
+  const { a, conversation } = await rig.pair();
+  const ids = [0, 1, 2, 3].map((n) => a.say('message.send', { conversation, text: `${n}${'x'.repeat(60_000)}` }));
+  await rig.settle();
+  expect(ids.map((id) => 'error' in (a.reply(id) ?? {}))).toEqual([false, false, true, true]);
+  expect((await a.result('message.send', { conversation, text: 'after' })).seq).toBe(3);
+});
+
+test('commands reach their owner in order, also behind one that has to look something up [GAT6]', async () => {
+  const rig = await GatewayRig.open();
+  const { a, b, bob } = await rig.pair();
+  const group = 'g.0123456789abcdef';
+  a.frame(
+    JSON.stringify([
+      {
+        id: 801,
+        method: 'group.create',
+        params: { conversation: group, name: 'g', members: [bob.user] },
+        outbox,
+        n: 1,
+      },
+      { id: 802, method: 'message.send', params: { conversation: group, text: 'first' }, outbox, n: 2 },
+      { id: 803, method: 'message.send', params: { conversation: group, text: 'second' }, outbox, n: 3 },
+    ]),
+  );
+  await rig.settle();
+  expect([801, 802, 803].map((id) => a.reply(id))).toMatchObject([
+    { result: { seq: 1 } },
+    { result: { seq: 2 } },
+    { result: { seq: 3 } },
+  ]);
+  expect(b.entries.flatMap((entry) => (entry.kind === 'message' ? [entry.message.text] : []))).toEqual([
+    undefined,
+    'first',
+    'second',
+  ]);
+});
+
+test('a repeated command gets its first result over another connection too [COM10]', async () => {
+  const rig = await GatewayRig.open();
+  const { a, alice, conversation } = await rig.pair();
+  const first = await a.result('message.send', { conversation, text: 'once' }, { outbox, n: 1 });
+  const again = await rig.join(alice);
+  expect(await again.result('message.send', { conversation, text: 'once' }, { outbox, n: 1 })).toEqual(first);
+  expect((await again.error('message.send', { conversation, text: 'other' }, { outbox, n: 1 })).code).toBe('conflict');
+  expect(await again.error('message.send', { conversation, text: 'far' }, { outbox, n: 9 })).toMatchObject({
+    code: 'gap',
+    retry: 'now',
+    expected: 2,
+  });
+});
+
+test('a refusal by a look-up is the answer of its n [COM10]', async () => {
+  const rig = await GatewayRig.open();
+  const { a, bob } = await rig.pair();
+  const nobody = 'unobody0000000000';
+  const group = 'g.0123456789abcdef';
+  const refused = await a.error(
+    'group.create',
+    { conversation: group, name: 'g', members: [bob.user, nobody] },
+    { outbox, n: 1 },
+  );
+  expect(refused).toMatchObject({ code: 'notFound', field: 'params.members[1]' });
+  expect(
+    await a.error('group.create', { conversation: group, name: 'g', members: [bob.user, nobody] }, { outbox, n: 1 }),
+  ).toEqual(refused);
+  expect(
+    (await a.result('group.create', { conversation: group, name: 'g', members: [bob.user] }, { outbox, n: 2 })).seq,
+  ).toBe(1);
+  expect((await a.error('direct.create', { user: nobody })).code).toBe('notFound');
+});
