@@ -8,15 +8,16 @@ import { createQueries } from '../src/data/queries.ts';
 import { DirectBus } from '../src/engines/bus-memory.ts';
 import { ManualClock } from '../src/engines/clock-manual.ts';
 import { MemoryLedgerWorld, openMemoryLedger } from '../src/engines/ledger-memory.ts';
-import { createPasswords } from '../src/engines/passwords-bun.ts';
 import { createTokens } from '../src/engines/tokens-hmac.ts';
 import { createLog } from '../src/log.ts';
 import { createMetrics } from '../src/metrics.ts';
 import type { Context } from '../src/methods/context.ts';
+import type { Numbered } from '../src/methods/handler.ts';
 import { methods } from '../src/methods/index.ts';
 import { RATE_SETTINGS, createRates } from '../src/methods/rates.ts';
 import type { RateSettings } from '../src/methods/rates.ts';
 import type { Bus } from '../src/ports/bus.ts';
+import type { Passwords } from '../src/ports/passwords.ts';
 import type { NodeMessage, Outcome } from '../src/pump/messages.ts';
 import { createNode } from '../src/pump/node.ts';
 import type { Node } from '../src/pump/node.ts';
@@ -37,6 +38,18 @@ export interface SignedIn {
   readonly token: string;
 }
 
+/** Passwords without the work that makes hashes slow; each verification is counted. */
+const plainPasswords: Passwords & { verified: number } = {
+  verified: 0,
+  hash: (password) => Promise.resolve(`plain ${password}`),
+  verify: (password, hash) => {
+    plainPasswords.verified += 1;
+    return Promise.resolve(hash === `plain ${password}`);
+  },
+};
+
+const utf8 = new TextEncoder();
+
 /** A socket that takes so many bytes and lets the rest wait, as a kernel does whose peer does not read. */
 export class TestSocket implements Socket {
   readonly frames: string[] = [];
@@ -48,7 +61,7 @@ export class TestSocket implements Socket {
 
   send(data: string | Uint8Array<ArrayBuffer>): number {
     if (this.closed !== undefined) return 0;
-    const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength;
+    const bytes = typeof data === 'string' ? utf8.encode(data).byteLength : data.byteLength;
     if (typeof data === 'string') this.frames.push(data);
     else this.beats.push(new DataView(data.buffer).getFloat64(1));
     if (this.#waiting === 0 && bytes <= this.room) {
@@ -163,6 +176,8 @@ export class Client {
   }
 }
 
+export type Called<M extends MethodName> = { readonly result: Result<M> } | { readonly error: WireError };
+
 export interface GatewayRigOptions {
   readonly settings?: Partial<GatewaySettings>;
   readonly rates?: Partial<RateSettings>;
@@ -216,7 +231,7 @@ export class GatewayRig {
     this.context = {
       queries: createQueries({ store, epoch: EPOCH, alarm: (message) => void this.alarms.push(message) }),
       clock,
-      passwords: createPasswords({ atOnce: 2, waiting: 8 }),
+      passwords: plainPasswords,
       tokens: createTokens('a secret for tests that is long enough'),
       servers: { find: () => ['ws://127.0.0.1/v1/connect'] },
       rates: createRates(clock, { ...RATE_SETTINGS, ...options.rates }),
@@ -279,6 +294,22 @@ export class GatewayRig {
     const device = `device-${++this.#devices}`;
     await this.do({ entity: userKey(user), user, hash: '', command: { kind: 'addDevice', device, name: device } });
     return { user, device, token: this.context.tokens.token({ user, device }) };
+  }
+
+  /** Calls a method as HTTP would. */
+  async call<M extends MethodName>(
+    method: M,
+    params: Params<M>,
+    caller?: SignedIn,
+    numbered: Numbered | undefined = undefined,
+  ): Promise<Called<M>> {
+    let answer: Called<M> | undefined;
+    const answers = {
+      answered: (_id: number, json: string): void => void (answer = { result: JSON.parse(json) as Result<M> }),
+      refused: (_id: number, error: WireError): void => void (answer = { error }),
+    };
+    void this.dispatch({ method, params, caller, ...numbered }, answers, 0);
+    return this.until(() => answer);
   }
 
   connect(): Client {
