@@ -94,20 +94,32 @@ static int watched(int fd, char *path) {
   return 1;
 }
 
-/* Counts a call on this file; whether it has to fail. */
-static int fails(const char *call, int fd) {
-  char path[PATH_MAX], line[PATH_MAX + 32];
+static void told(const char *call, const char *path) {
+  char line[PATH_MAX + 32];
+  int saved = errno;
+  if (log_fd >= 0) {
+    int length = snprintf(line, sizeof line, "%s %s\n", call, path);
+    if (NEXT(write)(log_fd, line, (size_t)length) != length) abort();
+  }
+  errno = saved;
+}
+
+/* Counts a call on this file; whether it is the one that fails. */
+static int due(int fd, char *path) {
   int saved = errno, result = 0;
   if (watched(fd, path)) {
     long n = atomic_fetch_add(&calls, 1) + 1;
     result = n == fail_at || (lasting && n > fail_at);
-    if (result && log_fd >= 0) {
-      int length = snprintf(line, sizeof line, "%s %s\n", call, path);
-      if (NEXT(write)(log_fd, line, (size_t)length) != length) abort();
-    }
   }
   errno = saved;
   return result;
+}
+
+static int fails(const char *call, int fd) {
+  char path[PATH_MAX];
+  if (!due(fd, path)) return 0;
+  told(call, path);
+  return 1;
 }
 
 ssize_t write(int fd, const void *bytes, size_t size) {
@@ -153,10 +165,12 @@ static void mend(FILE *stream, int original) {
 }
 
 static int flush_watched(int (*next)(FILE *), FILE *stream) {
-  if (!counts_writes || !stream || __fpending(stream) == 0 || !fails("write", fileno(stream))) return next(stream);
+  char path[PATH_MAX];
+  if (!counts_writes || !stream || __fpending(stream) == 0 || !due(fileno(stream), path)) return next(stream);
   int original = swap(stream);
   int result = next(stream);
   mend(stream, original);
+  told("write", path);
   return result;
 }
 
@@ -164,12 +178,16 @@ int fflush(FILE *stream) { return flush_watched(NEXT(fflush), stream); }
 int fflush_unlocked(FILE *stream) { return flush_watched(NEXT(fflush_unlocked), stream); }
 
 static size_t fwrite_watched(size_t (*next)(const void *, size_t, size_t, FILE *), const void *bytes, size_t size, size_t count, FILE *stream) {
+  char path[PATH_MAX];
   size_t room = __fbufsize(stream) - __fpending(stream);
   /* What fits into the buffer writes nothing yet. */
-  if (!counts_writes || (__fbufsize(stream) > 0 && size * count <= room) || !fails("write", fileno(stream))) return next(bytes, size, count, stream);
+  if (!counts_writes || (__fbufsize(stream) > 0 && size * count <= room) || !due(fileno(stream), path)) return next(bytes, size, count, stream);
   int original = swap(stream);
   size_t result = next(bytes, size, count, stream);
   mend(stream, original);
+  /* The first bytes of a stream make its buffer and may all fit into it: then the next call is the one. */
+  if (result == count) atomic_fetch_sub(&calls, 1);
+  else told("write", path);
   return result;
 }
 
