@@ -143,6 +143,19 @@ test('a new owner gets numbered commands again, in order; what cannot be repeate
   expect(seen.map(codeOf)).toEqual([true, 'unknown', true]);
 });
 
+test('an owner that claims anew has forgotten what it was sent before, and gets it again [COM10] [COM2]', async () => {
+  const rig = new EdgeRig();
+  await rig.own('a');
+  const [numberedOne, plain] = [rig.submit(command(1)), rig.submit()];
+  await rig.clock.advance(0);
+  await rig.own('a');
+  const [first = 0] = rig.refs('a');
+  expect(rig.refs('a')).toEqual([first, first + 1, first]);
+  expect(codeOf(plain)).toBe('unknown');
+  rig.link('a', 1, [result(first)]);
+  expect(codeOf(numberedOne)).toBe(true);
+});
+
 test('what one owner may have executed is unknown, though the next is never found or takes nothing [SYN6]', async () => {
   const rig = new EdgeRig();
   await rig.own('a');

@@ -151,11 +151,10 @@ export const createEdge = (options: {
     enqueue(partition, ref);
   };
 
-  /** The owner changed: what was sent to another one is sent again if that is harmless, else its outcome is unknown. */
+  /** A new claim: what was sent to the owner before is sent again if that is harmless, else its outcome is unknown. */
   const reroute = (partition: number): void => {
-    const owner = directory.ownerOf(partition);
     for (const [ref, request] of waiting) {
-      if (request.partition !== partition || request.sentTo === undefined || request.sentTo === owner) continue;
+      if (request.partition !== partition || request.sentTo === undefined) continue;
       if (repeatable(request)) {
         request.sentTo = undefined;
         request.maybeDone = true;
