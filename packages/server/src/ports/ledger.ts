@@ -67,7 +67,7 @@ export type Followed = { readonly kind: 'digest'; readonly digest: Digest } | { 
 export interface Ledger<P extends ParcelData = ParcelData> {
   /** How many commits one owner may have under way at once. */
   readonly window: number;
-  /** Largest batch (rows and parcels as UTF-8) in bytes; a turn stops before it. */
+  /** Largest batch (rows and parcels as UTF-8, a text that several parcels share once) in bytes; a turn stops before it. */
   readonly maxBatchBytes: number;
   /**
    * Takes the partition over: when it resolves, every earlier owner is fenced, and all that earlier owners committed is

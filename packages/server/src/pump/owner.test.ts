@@ -3,6 +3,7 @@ import { directId } from '@duolog/protocol';
 import { alice, asks, bob, carol, group, numbered } from '../../testing/people.ts';
 import { PumpRig } from '../../testing/pump-rig.ts';
 import type { Batch } from '../ports/ledger.ts';
+import { RECORD_FORMATS } from '../data/journal-ledger/records.ts';
 import { settlePromises } from '../engines/clock-manual.ts';
 
 const direct = directId(alice, bob);
@@ -105,6 +106,11 @@ test('a turn stops at the largest batch, and the rest follows in order [COM1] [M
   for (const batch of owner.batches) expect(sizeOf(batch)).toBeLessThanOrEqual(100_000);
 });
 
+const [format] = RECORD_FORMATS;
+/** A batch as the journal keeps it. */
+const recordOf = (batch: Batch): Uint8Array =>
+  format.encode({ ...batch, kind: 'batch', previous: { position: 1, stamp: 1 }, lastBatch: 1, storedTo: 1 });
+
 /** Rows and parcels as UTF-8. */
 const sizeOf = ({ rows, parcels }: Pick<Batch, 'rows' | 'parcels'>): number =>
   rows.reduce((sum, row) => sum + row.partition.length + row.key.length + Buffer.byteLength(row.value), 0) +
@@ -124,6 +130,22 @@ test('groups of a hundred that are made at once do not burst a batch [COM1] [LIM
   await rig.results(...groups.map((id) => asks(`c/${id}`, alice, { kind: 'createGroup', name, members })));
   for (const batch of owner.batches) expect(sizeOf(batch)).toBeLessThanOrEqual(700_000);
 });
+
+test.each(['\u0001', '"', '中'])(
+  'messages of %j to a hundred members in sixty-four partitions make records that fit [COM1] [COM5]',
+  async (letter) => {
+    const rig = new PumpRig({ partitions: 64 });
+    const owner = await rig.openOwner('worker', [rig.partitionOf(`c/${group}`)]);
+    const members = Array.from({ length: 99 }, (_, i) => `u${`m${i}_`.padEnd(16, '0')}`);
+    await rig.results(asks(`c/${group}`, alice, { kind: 'createGroup', name: 'x', members }));
+    await rig.results(
+      ...Array.from({ length: 40 }, () => asks(`c/${group}`, alice, { kind: 'send', text: letter.repeat(4_096) })),
+    );
+    const records = owner.batches.map((batch) => recordOf(batch).byteLength);
+    expect(records.length).toBeLessThan(12);
+    for (const bytes of records) expect(bytes).toBeLessThanOrEqual(750_000);
+  },
+);
 
 test('the longest texts go one by one where two do not fit [COM1] [LIM2]', async () => {
   const { rig, owner } = await openChat({ maxBatchBytes: 700_000 });

@@ -19,10 +19,9 @@ const POSITIONS_BYTES = 4_096;
 const SMALL_BYTES = 512;
 /** Roster of a hundred members, and a message that tells of a change. */
 const ROSTER_BYTES = 24_576;
-/** Of one UTF-16 unit: in a text that is kept as it is; escaped in JSON; in JSON within JSON. */
+/** Of one UTF-16 unit: in a text that is kept as it is; escaped in JSON. */
 const UNIT_BYTES = 3;
 const JSON_UNIT_BYTES = 6;
-const PARCEL_UNIT_BYTES = 8;
 
 /** Bytes of an outbox row with eight answers. */
 export const OUTBOX_BYTES = 768;
@@ -53,11 +52,19 @@ export const takingBytes = (parcel: Parcel): number => {
 };
 
 /**
- * What a parcel adds to the batch that sends it. One to another partition counts for no less than it takes there: that
- * batch has to hold all that one batch of ours sends it (COM5).
+ * What a parcel adds to the batch that sends it, but for the text that it shares with others. One to another partition
+ * counts for no less than it takes there: that batch has to hold all that one batch of ours sends it (COM5).
  */
-export const sendingBytes = (parcel: Parcel, own: boolean): number =>
-  own ? takingBytes(parcel) : Math.max(Buffer.byteLength(JSON.stringify(parcel)), takingBytes(parcel));
+export const sendingBytes = (parcel: Parcel, own: boolean): number => {
+  const taking = takingBytes(parcel);
+  if (own) return taking;
+  const shared = parcel.kind === 'message' ? { ...parcel, fields: '' } : parcel;
+  return Math.max(Buffer.byteLength(JSON.stringify(shared)), taking);
+};
+
+/** The text that the parcels of one message share: the ledger keeps it once. */
+export const sharedBytes = (parcel: Parcel): number =>
+  parcel.kind === 'message' ? Buffer.byteLength(parcel.fields) : 0;
 
 /** What deciding about a command adds to a batch, at most. `members`: how many the conversation has; `shares`: among how many partitions they may be divided. */
 export const commandBytes = ({ command }: Envelope, members: number, shares: number): number => {
@@ -66,12 +73,8 @@ export const commandBytes = ({ command }: Envelope, members: number, shares: num
       const { length } = command.text;
       const preview = Math.min(length, 2 * LIMITS.previewLength);
       const whole = length > LIMITS.previewLength ? length * UNIT_BYTES : 0;
-      return (
-        whole +
-        preview * (JSON_UNIT_BYTES + shares * PARCEL_UNIT_BYTES) +
-        (members + shares) * ENTRY_BYTES +
-        SMALL_BYTES
-      );
+      // In the message, and once more in what the parcels share.
+      return whole + 2 * preview * JSON_UNIT_BYTES + (members + shares) * ENTRY_BYTES + SMALL_BYTES;
     }
     case 'createGroup':
       return (

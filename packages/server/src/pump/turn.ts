@@ -14,7 +14,7 @@ import type { UserParcel, UserState } from '../core/users.ts';
 import { answerOf, answerTo, outboxOf, outcomeOf } from './answering.ts';
 import type { Entities, Entity } from './entities.ts';
 import { isConversation, isName, isUser } from './entities.ts';
-import { OUTBOX_BYTES, rowBytes, sendingBytes } from './sizes.ts';
+import { OUTBOX_BYTES, rowBytes, sendingBytes, sharedBytes } from './sizes.ts';
 import type { Outcome } from './messages.ts';
 
 /** All that a turn decided, before and after it is stored. */
@@ -82,6 +82,7 @@ const addParcel = (turn: Turn, context: TurnContext, parcel: Parcel): void => {
         if (share === undefined) shares.set(destination, [user]);
         else share.push(user);
       }
+      if (shares.size > 1 || !shares.has(context.partition)) turn.bytes += sharedBytes(parcel);
       for (const [destination, to] of shares) post(turn, context, destination, { ...parcel, to });
       return;
     }

@@ -2,6 +2,7 @@
 import { DuologError } from '@duolog/protocol';
 import type { Grown, ParcelData, PartitionParcels } from '../../ports/ledger.ts';
 import type { Row } from '../../ports/store.ts';
+import { packTexts, unpackTexts } from './shared-texts.ts';
 
 /** A place in a journal. */
 export interface Place {
@@ -48,11 +49,14 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 type Header = Omit<BatchRecord<ParcelData>, 'kind' | 'rows'> & {
   readonly kind: string;
   readonly rows: readonly (readonly [partition: string, key: string, length: number])[];
+  /** Lengths of the texts that parcels share. */
+  readonly texts: readonly number[];
 };
 
 /**
- * Format 1: its byte, a line of JSON, then the values of the rows one behind the other as they are stored, so that the
- * bulk of a record is neither escaped nor parsed. Lengths are in UTF-16 units of the decoded text.
+ * Format 1: its byte, a line of JSON, then the values of the rows one behind the other as they are stored, and the texts
+ * that parcels share, so that the bulk of a record is neither escaped nor parsed. Lengths are in UTF-16 units of the
+ * decoded text.
  */
 const textRecords: RecordFormat = {
   format: 1,
@@ -63,7 +67,9 @@ const textRecords: RecordFormat = {
       values += value;
       return [partition, key, value.length];
     });
-    return encoder.encode(`\u0001${JSON.stringify({ ...record, rows })}\n${values}`);
+    const { parcels, texts } = packTexts(record.parcels);
+    const header = { ...record, rows, parcels, texts: texts.map(({ length }) => length) };
+    return encoder.encode(`\u0001${JSON.stringify(header)}\n${values}${texts.join('')}`);
   },
   decode: <P extends ParcelData>(bytes: Uint8Array): LedgerRecord<P> => {
     const text = decoder.decode(bytes);
@@ -72,13 +78,17 @@ const textRecords: RecordFormat = {
     if (header.kind === 'claim') return { ...header, kind: 'claim' };
     if (header.kind !== 'batch') throw new TypeError(`a record of unknown kind ${header.kind}`);
     let from = end + 1;
-    const rows = header.rows.map(([partition, key, length]) => {
-      const value = text.slice(from, from + length);
+    const next = (length: number): string => {
+      const part = text.slice(from, from + length);
       from += length;
-      return { partition, key, value };
-    });
-    if (from !== text.length) throw new RangeError('a record whose rows do not fill it');
-    return { ...header, kind: 'batch', rows, parcels: header.parcels as readonly PartitionParcels<P>[] };
+      return part;
+    };
+    const rows = header.rows.map(([partition, key, length]) => ({ partition, key, value: next(length) }));
+    const { texts: lengths, ...batch } = header;
+    const texts = lengths.map(next);
+    if (from !== text.length) throw new RangeError('a record whose rows and texts do not fill it');
+    const parcels = unpackTexts({ parcels: header.parcels, texts }) as readonly PartitionParcels<P>[];
+    return { ...batch, kind: 'batch', rows, parcels };
   },
 };
 
