@@ -35,14 +35,21 @@ export const suites: readonly Suite[] = [
   {
     name: 'sdk-node',
     runner: 'node',
-    args: ['tests/sdk-node/sdk-node.test.mjs'],
+    args: ['tests/sdk-runtimes/node.test.mjs'],
+    limitSeconds: 60,
+    usesBuiltSdk: true,
+  },
+  {
+    name: 'sdk-bun',
+    runner: 'bun',
+    args: ['./tests/sdk-runtimes/bun.test.ts'],
     limitSeconds: 60,
     usesBuiltSdk: true,
   },
   {
     name: 'sdk-browser',
     runner: 'bun',
-    args: ['./tests/sdk-browser'],
+    args: ['./tests/sdk-runtimes/browser.test.ts'],
     limitSeconds: 90,
     usesBuiltSdk: true,
     needs: [browser],
