@@ -30,6 +30,7 @@ export const suites: readonly Suite[] = [
   { name: 'contracts', runner: 'bun', args: ['./tests/contracts'], limitSeconds: 120 },
   { name: 'bench', runner: 'bun', args: ['./bench'], limitSeconds: 60 },
   { name: 'system', runner: 'bun', args: ['./tests/system'], limitSeconds: 120 },
+  { name: 'bad-input', runner: 'bun', args: ['./tests/bad-input'], limitSeconds: 180 },
   { name: 'sim', runner: 'bun', args: ['./tests/sim'], limitSeconds: 180 },
   { name: 'sdk-package', runner: 'bun', args: ['./tests/sdk-package'], limitSeconds: 60, usesBuiltSdk: true },
   {
