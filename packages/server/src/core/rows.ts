@@ -86,7 +86,7 @@ export interface FormerMember {
 }
 export interface LogState {
   readonly bucket: number;
-  /** User logs: when each bucket that is still kept was begun, oldest first. */
+  /** User logs: the oldest bucket that is kept, then when later ones were begun (once an hour at most), in order. */
   readonly begun?: readonly (readonly [bucket: number, at: number])[];
 }
 export type Positions = { readonly [user: UserId]: number };

@@ -272,11 +272,17 @@ test('a new bucket is named with its first entry, with the time it was begun [SY
   const full = { ...user, head: 4_094 };
   expect(takeUserParcel(full, said, now).rows).toHaveLength(1);
   const first = takeUserParcel({ ...user, head: 4_095 }, said, now);
-  expect(first.state.log).toEqual({ bucket: 1, begun: [[1, now]] });
+  expect(first.state.log).toEqual({
+    bucket: 1,
+    begun: [
+      [0, 0],
+      [1, now],
+    ],
+  });
   expect(first.rows).toContainEqual({
     partition: userKey(alice),
     key: KEYS.log,
-    value: `1{"bucket":1,"begun":[[1,${now}]]}`,
+    value: `1{"bucket":1,"begun":[[0,0],[1,${now}]]}`,
   });
   expect(first.rows.map(({ partition, key }) => [partition, key])).toContainEqual([
     bucketKey(userKey(alice), 1),
@@ -295,13 +301,49 @@ test('a bucket is dropped once, 30 days after its last entry, and never one that
   }
   const name = (bucket: number): string => bucketKey(userKey(alice), bucket);
   expect(drops).toEqual([[], [], [], [], [name(0)], [name(1)], [name(2)], [name(3)]]);
-  expect(state.log.begun?.map(([bucket]) => bucket)).toEqual([5, 6, 7, 8]);
+  expect(state.log.begun?.map(([bucket]) => bucket)).toEqual([4, 5, 6, 7, 8]);
 });
 
 test('the newest bucket stays, however old [SYN3]', () => {
-  const begun = { ...user, head: 4_096, log: { bucket: 1, begun: [[1, now]] as const } };
+  const begun = {
+    ...user,
+    head: 4_096,
+    log: {
+      bucket: 1,
+      begun: [
+        [0, 0],
+        [1, now],
+      ] as const,
+    },
+  };
   expect(aged(begun, 4_095, 100 * day).drops).toEqual([]);
   const next = takeUserParcel({ ...begun, head: 8_191 }, said, now + ENTRY_LIFE_MS + 1);
   expect(next.drops).toEqual([bucketKey(userKey(alice), 0)]);
-  expect(next.state.log.begun).toEqual([[2, now + ENTRY_LIFE_MS + 1]]);
+  expect(next.state.log.begun).toEqual([
+    [1, now],
+    [2, now + ENTRY_LIFE_MS + 1],
+  ]);
+});
+
+test('a user who fills a bucket every ten minutes for two months keeps 30 days of them, and a small row [SYN3]', () => {
+  let state = user;
+  const kept = new Set([0]);
+  const begunAt: number[] = [now];
+  const early: number[] = [];
+  for (let bucket = 1; bucket <= 60 * 24 * 6; bucket++) {
+    const at = now + bucket * 600_000;
+    const taken = takeUserParcel({ ...state, head: bucket * 4_096 - 1 }, said, at);
+    for (const dropped of taken.drops ?? []) {
+      const number = Number(dropped.split('/').at(-1));
+      // Its last entry came before the bucket after it was begun.
+      if (!kept.delete(number) || at - (begunAt[number + 1] ?? at) <= ENTRY_LIFE_MS) early.push(number);
+    }
+    kept.add(bucket);
+    begunAt.push(at);
+    state = taken.state;
+  }
+  expect(early).toEqual([]);
+  expect(state.log.begun?.length).toBeLessThan(730);
+  expect(kept.size).toBeGreaterThan(30 * 24 * 6);
+  expect(kept.size).toBeLessThan(30 * 24 * 6 + 15);
 });

@@ -21,6 +21,10 @@ import type { Account, InConversation, LogState } from './rows.ts';
 /** Entries are kept this long at least (SYN3). */
 export const ENTRY_LIFE_MS = 30 * 24 * 3600 * 1000;
 
+/** Beginnings of buckets are noted this often at most, so that the row of a busy user stays small. */
+const MARK_EVERY_MS = 3600 * 1000;
+const FIRST_BUCKET = [0, 0] as const;
+
 /** What decides about a user. */
 export interface UserState {
   readonly user: UserId;
@@ -68,15 +72,20 @@ const grownLog = (
   now: number,
 ): { log: LogState; rows: RowChange[]; drops: string[] } | undefined => {
   if (useq % BUCKET_SIZE !== 0) return undefined;
-  const begun = [...(state.log.begun ?? []), [bucketOf(useq), now] as const];
-  // A bucket has expired when the one after it was begun a life ago; the first bucket has no row of its own.
-  const expired = begun.filter(([, at]) => now - at > ENTRY_LIFE_MS).map(([bucket]) => bucket - 1);
-  const log = { bucket: bucketOf(useq), begun: begun.filter(([bucket]) => !expired.includes(bucket - 1)) };
-  return {
-    log,
-    rows: [{ partition: userKey(state.user), key: KEYS.log, value: encodeJson(log) }],
-    drops: expired.map((bucket) => bucketKey(userKey(state.user), bucket)),
-  };
+  const bucket = bucketOf(useq);
+  const marks = state.log.begun ?? [FIRST_BUCKET];
+  const latestAt = marks.at(-1)?.[1] ?? 0;
+  const begun = now - latestAt < MARK_EVERY_MS ? marks : [...marks, [bucket, now] as const];
+  // Buckets before one that was begun a life ago have expired. The oldest mark is where what is kept begins.
+  const keptFrom = Math.max(
+    0,
+    begun.findLastIndex(([, at]) => now - at > ENTRY_LIFE_MS),
+  );
+  const log = { bucket, begun: begun.slice(keptFrom) };
+  const drops: string[] = [];
+  const [from = 0, to = 0] = [begun[0]?.[0], log.begun[0]?.[0]];
+  for (let expired = from; expired < to; expired++) drops.push(bucketKey(userKey(state.user), expired));
+  return { log, rows: [{ partition: userKey(state.user), key: KEYS.log, value: encodeJson(log) }], drops };
 };
 
 /** An entry that is no message, as it travels but for `type` and `useq`. */
