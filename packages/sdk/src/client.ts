@@ -4,6 +4,7 @@ import { Core } from './core.ts';
 import type { ClientState } from './core.ts';
 import type { ClientEvents } from './events.ts';
 import { History } from './history.ts';
+import { closedError } from './link.ts';
 import { afterPrefix } from './local.ts';
 import { settingsOf } from './options.ts';
 import type { ClientOptions } from './options.ts';
@@ -47,14 +48,17 @@ export class Client {
     return this.#opening;
   }
 
-  /** Resolves when the client is connected and up to date; rejects with the error that stopped it. */
+  /** Resolves when the client is connected and up to date; rejects with the error that stopped it, or when it is closed. */
   async live({ signal }: Waiting = {}): Promise<void> {
     const reached = deferred<void>();
     const check = (state: ClientState): void => {
       if (state.status === 'live') reached.resolve();
       else if (state.status === 'stopped') reached.reject(state.error);
     };
-    const stop = this.on('state', check);
+    const stop = this.on('state', (state) => {
+      check(state);
+      if (state.status === 'idle') reached.reject(closedError());
+    });
     check(this.state);
     try {
       await withSignal(reached.promise, signal);

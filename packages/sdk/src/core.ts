@@ -171,7 +171,10 @@ export class Core {
       });
     } else {
       this.replica.apply(entry);
-      if (entry.kind === 'message') this.outbox.dropApplied(entry.message.conversation, entry.message.seq);
+      if (entry.kind === 'message') {
+        const { conversation, seq } = entry.message;
+        this.outbox.dropApplied((id) => (id === conversation ? seq : 0));
+      }
     }
     this.#keepPlace(position);
     return true;
@@ -180,9 +183,8 @@ export class Core {
   #reset(conversations: Result<'conversation.list'>['conversations'], position: Position): void {
     const sameEpoch = position.epoch === this.#place.epoch;
     this.replica.reset(conversations, sameEpoch);
-    for (const { conversation, lastSeq } of conversations) {
-      this.outbox.dropApplied(conversation, sameEpoch ? lastSeq : Number.POSITIVE_INFINITY);
-    }
+    // What was answered is in the conversations; in another epoch it may have been lost with them.
+    this.outbox.dropApplied((id) => (sameEpoch && this.replica.row(id)?.view.lastSeq) || Number.POSITIVE_INFINITY);
     this.#keepPlace(position);
     this.#askAccount();
   }

@@ -4,7 +4,7 @@ import type { MethodName, Params, Result, WireError } from '@duolog/protocol';
 import { backoffMs, systemClock } from './clock.ts';
 import type { Clock } from './clock.ts';
 import { addressesOf } from './socket.ts';
-import { withSignal } from './waiting.ts';
+import { throwIfAborted, withSignal } from './waiting.ts';
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -34,7 +34,7 @@ export const post = async <M extends MethodName>(
     const response = await call(`${addressesOf(url).http}/v1/${method}`, init);
     body = await response.json();
   } catch (cause) {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     throw new DuologError('unavailable', 'The server could not be reached.', { cause });
   }
   const { error } = body as { error?: WireError };

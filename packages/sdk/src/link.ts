@@ -50,7 +50,7 @@ const stopError = (code: number): DuologError => {
   }
 };
 
-const closedError = (): DuologError => new DuologError('unavailable', 'The client is closed.');
+export const closedError = (): DuologError => new DuologError('unavailable', 'The client is closed.');
 
 export class Link {
   readonly #approach: (attempt: number) => Promise<Approach>;

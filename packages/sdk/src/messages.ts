@@ -5,6 +5,7 @@ import type { Local } from './local.ts';
 import { rangeAt } from './ranges.ts';
 import { KEYS } from './records.ts';
 import type { Replica } from './replica.ts';
+import { throwIfAborted } from './waiting.ts';
 
 export interface PageOptions {
   /** Messages at most, 1 to 200; 50 if left out. */
@@ -47,7 +48,7 @@ export const loadPage = async (
 ): Promise<readonly Message[]> => {
   const limit = options.limit ?? 50;
   const cached = await cachedPage(sources, conversation, edge, limit);
-  options.signal?.throwIfAborted();
+  throwIfAborted(options.signal);
   if (cached.length > 0) return cached;
   const { messages } = await sources.link.query('message.list', { conversation, ...edge, limit }, options.signal);
   sources.replica.fetched(conversation, messages);

@@ -156,11 +156,11 @@ export class Outbox {
     return waiting;
   }
 
-  /** A message was applied, or all below a seq are known: what stood for them here goes. */
-  dropApplied(entity: string, upToSeq: number): void {
+  /** All messages of a conversation up to a seq are applied: what stood for them here goes. */
+  dropApplied(upToSeq: (conversation: string) => number): void {
     for (const item of this.#kept) {
-      const seq = (item.record.result as Result<'message.send'> | undefined)?.seq;
-      if (item.record.entity === entity && seq !== undefined && seq <= upToSeq) this.#drop(item);
+      const { result, entity } = item.record;
+      if (result !== undefined && (result as Result<'message.send'>).seq <= upToSeq(entity)) this.#drop(item);
     }
   }
 
@@ -291,7 +291,12 @@ export class Outbox {
     };
     if (laterMs === undefined && attempts === 0) return goOn();
     lane.stopTimer();
-    lane.stopTimer = this.#clock.after(Math.max(laterMs ?? 0, backoffMs(attempts, this.#random)), goOn);
+    // The first time, a server that names a time is believed; after that waits grow whatever it says.
+    const waitMs =
+      laterMs !== undefined && laterMs > 0 && attempts === 0
+        ? laterMs
+        : Math.max(laterMs ?? 0, backoffMs(attempts, this.#random));
+    lane.stopTimer = this.#clock.after(waitMs, goOn);
   }
 
   #keep(item: Item): void {

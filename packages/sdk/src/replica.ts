@@ -98,6 +98,7 @@ export class Replica {
     const before = new Map(this.#rows);
     for (const prefix of [KEYS.conversations, KEYS.allMessages, KEYS.allMembers]) this.#local.drop(prefix);
     this.#rows.clear();
+    this.#list = undefined;
     for (const conversation of conversations) {
       // Within an epoch positions only grow; one that was not reported yet stays.
       const readSeq = Math.max(

@@ -188,7 +188,8 @@ export class Sync {
       else {
         this.#position = { epoch: page.epoch, cursor };
         this.#run(page.entries);
-        if (!page.more) return;
+        // A page without entries that promises more is a fault; what is missing is noticed by its head.
+        if (!page.more || page.entries.length === 0) return;
       }
     }
   }

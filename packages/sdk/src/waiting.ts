@@ -1,9 +1,15 @@
+/** What the platform or the caller gave as reason, as fetch rejects with; some platforms keep none. */
+const reasonOf = (signal: AbortSignal): Error => (signal.reason as Error | undefined) ?? new Error('Aborted');
+
+export const throwIfAborted = (signal: AbortSignal | undefined): void => {
+  if (signal?.aborted === true) throw reasonOf(signal);
+};
+
 /** The wait ends with the promise, or when `signal` aborts: then it rejects with the signal's reason. */
 export const withSignal = <T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> => {
   if (signal === undefined) return promise;
   return new Promise<T>((resolve, reject) => {
-    // An aborted wait rejects with what the platform or the caller gave as reason, as fetch does.
-    const abort = (): void => reject(signal.reason as Error);
+    const abort = (): void => reject(reasonOf(signal));
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort);
     promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));

@@ -239,6 +239,16 @@ test('live can be waited for with a signal', async () => {
   ).toMatchObject({ message: 'enough' });
 });
 
+test('who waits for a client that is closed is told', async () => {
+  const { client, server, alice } = newStage();
+  server.unreachable = true;
+  const made = client(alice);
+  await made.open();
+  const waiting = made.live().catch((error: unknown) => error);
+  await made.close();
+  expect(await waiting).toMatchObject({ code: 'unavailable' });
+});
+
 test('discovery is asked before each connection and its ticket is used', async () => {
   const { live, server, clock, alice } = newStage();
   await live(alice, { discover: true });

@@ -206,6 +206,46 @@ test('another epoch drops the copy, a cursor beyond the head too [SYN3]', async 
   expect(window.messages.map(({ text }) => text)).toEqual(['in the backup']);
 });
 
+test('a reset to nothing leaves an empty list [SYN3]', async () => {
+  const { live, server, clock, alice, direct } = newStage();
+  const client = await live(alice);
+  expect(client.conversations).toHaveLength(1);
+  const world = server.backup();
+  world.conversations.delete(direct);
+  world.users.get(alice.user)?.memberships.clear();
+  server.restore(world);
+  await clock.advance(1000);
+  expect(client.conversations).toEqual([]);
+  expect(client.unread).toBe(0);
+});
+
+test('what was stored and lost by a restore is not shown as being under way [SYN3]', async () => {
+  const { live, server, clock, alice, direct } = newStage();
+  const client = await live(alice);
+  const backup = server.backup();
+  server.traffic = ({ data }) => (isEntry(data) && !String(data).includes('reply') ? 'drop' : 'pass');
+  server.script('message.send', () => ({ result: { seq: 1, at: clock.now() } }));
+  await client.send(direct, 'acknowledged, then lost').stored;
+  expect(client.sendings().map(({ state }) => state.status)).toEqual(['stored']);
+  server.restore(backup);
+  await clock.advance(1000);
+  expect(client.sendings()).toEqual([]);
+});
+
+test('a page that promises more and holds nothing does not make the client ask without end [SYN3]', async () => {
+  const { client, server, clock, alice } = newStage();
+  const epoch = server.backup().epoch;
+  server.script('sync', ({ params }) =>
+    'cursor' in params && Number(params.cursor) > 0
+      ? undefined
+      : { result: { epoch, head: 2, state: 'run', entries: [], more: true } },
+  );
+  const made = client(alice);
+  await made.open();
+  await clock.advance(10_000);
+  expect(syncs(server)).toBeLessThan(50);
+});
+
 test('a reset that is not let in yet is asked for again [SYN3]', async () => {
   const { client, server, clock, alice, direct } = newStage();
   let refusals = 0;

@@ -40,7 +40,7 @@ const userById = (call: Call, id: string): FakeUser => {
 };
 
 /** Places a message in its log and tells these users. */
-export const say = (
+const say = (
   call: Call,
   conversation: FakeConversation,
   body: { readonly text: string } | { readonly change: Change },

@@ -54,7 +54,7 @@ export interface FakeConversation {
 }
 
 /** One answered command (COM10). */
-export interface Remembered {
+interface Remembered {
   readonly n: number;
   readonly content: string;
   readonly answer: object;
