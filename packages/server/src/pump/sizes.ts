@@ -5,6 +5,7 @@
 import { LIMITS } from '@duolog/protocol';
 import type { Envelope } from '../core/commands.ts';
 import type { Parcel, RowChange } from '../core/decision.ts';
+import { encodePointer } from '../core/rows.ts';
 
 /** Around the names and the value of a row, in a record. */
 const ROW_FRAME = 16;
@@ -26,8 +27,14 @@ const JSON_UNIT_BYTES = 6;
 /** Bytes of an outbox row with eight answers. */
 export const OUTBOX_BYTES = 768;
 
+/** A pointer's first character: all of it is ASCII, and most rows are pointers. */
+const POINTER = encodePointer('', 0).charCodeAt(0);
+
 export const rowBytes = ({ partition, key, value }: RowChange): number =>
-  partition.length + key.length + Buffer.byteLength(value) + ROW_FRAME;
+  partition.length +
+  key.length +
+  (value.charCodeAt(0) === POINTER ? value.length : Buffer.byteLength(value)) +
+  ROW_FRAME;
 
 /** What taking a parcel adds to the batch of its destination, at most. */
 export const takingBytes = (parcel: Parcel): number => {
