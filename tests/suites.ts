@@ -24,6 +24,7 @@ export interface Suite {
 
 export const suites: readonly Suite[] = [
   { name: 'architecture', runner: 'bun', args: ['./tests/architecture'], limitSeconds: 30 },
+  { name: 'spec', runner: 'bun', args: ['./tests/spec'], limitSeconds: 30 },
   { name: 'runner', runner: 'bun', args: ['./tests/runner'], limitSeconds: 60 },
   { name: 'documents', runner: 'bun', args: ['./tests/documents'], limitSeconds: 30 },
   { name: 'unit', runner: 'bun', args: ['./packages'], limitSeconds: 120 },
