@@ -108,6 +108,8 @@ const fault = (run: Run, what: string): void => {
 interface Life {
   readonly server: ServerProcess;
   readonly disk: DiskFault | undefined;
+  /** The disk has failed once already, while the store was opened: that may have been tried again, or may end the server yet. */
+  readonly failedBefore: boolean;
 }
 
 /**
@@ -121,12 +123,13 @@ const start = async (run: Run, disk: DiskFault | undefined): Promise<Life | unde
     run.startsMs.push(performance.now() - startedMs);
     run.recorder.record({ type: 'served', node });
     run.recorder.flush();
-    return { server, disk };
+    const failedBefore = disk !== undefined && disk.lasting !== true && existsSync(disk.log);
+    return { server, disk: failedBefore ? undefined : disk, failedBefore };
   }
   const { code, signal } = await server.exited;
   if (disk === undefined || !existsSync(disk.log)) {
     run.complaints.push(
-      `the server does not start any more (${signal ?? `exit code ${code}`}): ${lastLine(run.server.log)}`,
+      `the server does not start any more (${signal ?? `exit code ${code}`}): ${lastLines(run.server.log, 1)}`,
     );
     return undefined;
   }
@@ -136,7 +139,8 @@ const start = async (run: Run, disk: DiskFault | undefined): Promise<Life | unde
   return start(run, undefined);
 };
 
-const lastLine = (file: string): string => readFileSync(file, 'utf8').trimEnd().split('\n').at(-1) ?? '';
+const lastLines = (file: string, count: number): string =>
+  readFileSync(file, 'utf8').trimEnd().split('\n').slice(-count).join('\n');
 
 const cut = (run: Run): void => {
   if (!run.options.power) return;
@@ -156,19 +160,22 @@ const breakDisk = async (run: Run, server: ServerProcess, disk: DiskFault): Prom
   if (!happened) run.missed++;
   if (exit === undefined) {
     if (happened && run.options.plant !== 'write-on')
-      run.complaints.push(`the server went on for ${limitMs / 1000} s after its disk had failed`);
+      run.complaints.push(
+        `the server went on for ${limitMs / 1000} s after its disk had failed: ${lastLines(disk.log, 1)}\n${lastLines(join(run.server.data, 'ledger', 'LOG'), 5)}`,
+      );
     server.kill('SIGKILL');
     await ended;
   } else if (exit.code === 0 || !happened)
     run.complaints.push(`the server ended by itself with ${exit.signal ?? `exit code ${exit.code}`}`);
 };
 
-const oneFault = async (run: Run, { server, disk }: Life): Promise<void> => {
+const oneFault = async (run: Run, { server, disk, failedBefore }: Life): Promise<void> => {
   await Promise.race([sleep(within(run, loadMs.least, loadMs.least + loadMs.spread)), server.exited]);
   if (disk !== undefined) await breakDisk(run, server, disk);
   else if (server.hasExited()) {
-    fault(run, 'end');
-    run.complaints.push('the server ended by itself');
+    fault(run, failedBefore ? 'disk' : 'end');
+    const { code } = await server.exited;
+    if (!failedBefore || code === 0) run.complaints.push(`the server ended by itself with exit code ${code}`);
   } else {
     fault(run, run.options.power ? 'power' : 'kill');
     server.kill('SIGKILL');
