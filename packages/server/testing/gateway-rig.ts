@@ -301,7 +301,7 @@ export class GatewayRig {
     method: M,
     params: Params<M>,
     caller?: SignedIn,
-    numbered: Numbered | undefined = undefined,
+    numbered?: Numbered,
   ): Promise<Called<M>> {
     let answer: Called<M> | undefined;
     const answers = {

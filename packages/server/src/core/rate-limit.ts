@@ -23,8 +23,9 @@ export const createRateLimit = ({ count, perMs, maxKeys }: RateLimitOptions): Ra
   const dueAt = new Map<string, number>();
 
   const makeRoom = (): void => {
+    if (dueAt.size < maxKeys) return;
     const [oldest] = dueAt.keys();
-    if (dueAt.size >= maxKeys && oldest !== undefined) dueAt.delete(oldest);
+    if (oldest !== undefined) dueAt.delete(oldest);
   };
 
   return {
