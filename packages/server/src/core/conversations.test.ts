@@ -3,7 +3,7 @@ import { LIMITS, directId, selfId } from '@duolog/protocol';
 import { alice, asks, bob, carol, group, numbered, userNamed } from '../../testing/people.ts';
 import type { ConversationCommand } from './commands.ts';
 import { decideConversation, formerNeeded, takePosition } from './conversations.ts';
-import type { ConversationState } from './conversations.ts';
+import type { ConversationState } from './conversation-state.ts';
 import type { Decided, Parcel, Refused } from './decision.ts';
 import { KEYS, conversationKey, formerKey, logRow, longTextRow } from './rows.ts';
 

@@ -4,7 +4,7 @@
  */
 import type { ConversationId, UserId } from '@duolog/protocol';
 import { formerNeeded } from '../core/conversations.ts';
-import type { ConversationState } from '../core/conversations.ts';
+import type { ConversationState } from '../core/conversation-state.ts';
 import type { Command, ConversationCommand, Envelope, NameCommand, UserCommand } from '../core/commands.ts';
 import type { Parcel } from '../core/decision.ts';
 import type { NameState } from '../core/names.ts';
