@@ -1,7 +1,8 @@
+import { chat } from './chat.ts';
 import type { Command } from './command.ts';
 import { config } from './config.ts';
 import { serve } from './serve.ts';
 import { userAdd } from './user-add.ts';
 
 /** All commands, in the order in which help lists them. */
-export const commands: readonly Command[] = [serve, userAdd, config];
+export const commands: readonly Command[] = [serve, chat, userAdd, config];

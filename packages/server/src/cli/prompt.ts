@@ -46,6 +46,19 @@ const readLine = async (): Promise<string> => {
   throw new CommandError('no password given: type it, or pipe it in as one line');
 };
 
+/** A question answered with a line that is shown. */
+export const ask = (question: string): Promise<string> => {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  return new Promise((resolve, reject) => {
+    // Ctrl-C and the end of the input close it; after an answer the rejection comes too late to count.
+    lines.once('close', () => reject(new CommandError('nothing was answered')));
+    lines.question(question, (answer) => {
+      resolve(answer);
+      lines.close();
+    });
+  });
+};
+
 /** A password: typed unseen (twice, if it is a new one), or the first line of what is piped in. */
 export const askPassword = async (options: { readonly twice: boolean }): Promise<string> => {
   if (!process.stdin.isTTY) return readLine();

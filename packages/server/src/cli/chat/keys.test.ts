@@ -38,10 +38,16 @@ test('sequences may be split anywhere [OPS14]', () => {
 });
 
 test('any bytes are read to their end [OPS14]', () => {
-  fc.assert(fc.property(fc.array(fc.string({ unit: 'binary', maxLength: 8 }), { maxLength: 8 }), (chunks) => void names(...chunks)));
+  fc.assert(
+    fc.property(
+      fc.array(fc.string({ unit: 'binary', maxLength: 8 }), { maxLength: 8 }),
+      (chunks) => void names(...chunks),
+    ),
+  );
 });
 
-const after = (draft: Draft, ...keys: string[]): Draft => keys.reduce((current, name) => edit(current, name) ?? current, draft);
+const after = (draft: Draft, ...keys: string[]): Draft =>
+  keys.reduce((current, name) => edit(current, name) ?? current, draft);
 
 test('characters are moved over and deleted as a person sees them [OPS14]', () => {
   const draft = draftOf('a👨‍👩‍👧e\u0301');

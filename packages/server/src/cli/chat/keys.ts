@@ -30,7 +30,13 @@ const NUMBERS: Readonly<Record<string, string>> = {
   7: 'home',
   8: 'end',
 };
-const CONTROLS: Readonly<Record<string, string>> = { '\r': 'enter', '\n': 'enter', '\t': 'tab', '\x7f': 'backspace', '\b': 'backspace' };
+const CONTROLS: Readonly<Record<string, string>> = {
+  '\r': 'enter',
+  '\n': 'enter',
+  '\t': 'tab',
+  '\x7f': 'backspace',
+  '\b': 'backspace',
+};
 /** `1 + shift + 2 alt + 4 ctrl`, as terminals number modifiers. */
 const MODIFIERS: Readonly<Record<string, string>> = { 2: 'shift-', 3: 'alt-', 5: 'ctrl-', 7: 'ctrl-alt-' };
 

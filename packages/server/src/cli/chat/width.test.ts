@@ -2,7 +2,24 @@ import { expect, test } from 'bun:test';
 import * as fc from 'fast-check';
 import { cut, fit, graphemesOf, harmless, widthOf, wrap } from './width.ts';
 
-const samples = ['', 'hello', '你好，世界', 'こんにちは', '안녕하세요', 'naïve', 'e\u0301', 'ｆｕｌｌ', 'a😀b', 'ÄÖÜ', 'Привет', 'שלום', '한글', '▶', '…', '─│✓✗'];
+const samples = [
+  '',
+  'hello',
+  '你好，世界',
+  'こんにちは',
+  '안녕하세요',
+  'naïve',
+  'e\u0301',
+  'ｆｕｌｌ',
+  'a😀b',
+  'ÄÖÜ',
+  'Привет',
+  'שלום',
+  '한글',
+  '▶',
+  '…',
+  '─│✓✗',
+];
 
 test.each(samples)('%j takes as many columns as a terminal gives it [OPS14]', (text) => {
   expect(widthOf(text)).toBe(Bun.stringWidth(text, { ambiguousIsNarrow: true }));

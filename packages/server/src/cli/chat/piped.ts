@@ -1,0 +1,110 @@
+/** The chat in a pipe: lines in are said or done, what others say comes out as lines. */
+import type { Client, Message } from '@duolog/sdk';
+import { act, matching } from './actions.ts';
+import type { Done } from './actions.ts';
+import { readTyped } from './commands.ts';
+import { Names } from './names.ts';
+import { harmless } from './width.ts';
+
+export interface PipedOptions {
+  readonly client: Client;
+  readonly lines: AsyncIterable<string>;
+  readonly write: (text: string) => void;
+  /** For what is no message. */
+  readonly tell: (text: string) => void;
+  /** Handle or name of the conversation; then every line is said as it is, and none is a command. */
+  readonly to: string | undefined;
+  /** Stays after the last line, for what others say. */
+  readonly follow: boolean;
+  /** Ends a stay. */
+  readonly ended: Promise<void>;
+  /** How long the end waits for what is not stored yet. */
+  readonly storeMs: number;
+}
+
+const clockTime = (at: number): string => new Date(at).toTimeString().slice(0, 5);
+
+/** A message as one line; line ends inside are shown as ⏎. */
+const messageLine = (client: Client, names: Names, message: Message): string => {
+  const view = client.conversation(message.conversation);
+  const title = view === undefined ? message.conversation : names.title(view);
+  const said =
+    message.change === undefined
+      ? `${names.sender(message.sender)}: ${harmless(message.text ?? '')}`
+      : names.change(message.sender, message.change);
+  return `${clockTime(message.at)} [${title}] ${said.replaceAll('\n', ' ⏎ ')}\n`;
+};
+
+/** Prints what is said from now on, names first fetched. */
+const print = ({ client, write }: PipedOptions, names: Names): (() => void) => {
+  let last: Promise<unknown> = Promise.resolve();
+  return client.on('message', (message) => {
+    if (message.sender === client.user) return;
+    const people = [message.sender, ...(message.change?.users ?? [])];
+    last = last
+      .then(() => client.users(people))
+      .catch(() => [])
+      .then(() => write(messageLine(client, names, message)));
+  });
+};
+
+/** Opens what `to` names: a conversation that is there, or somebody by handle. */
+const openTo = async (client: Client, names: Names, to: string): Promise<Done> => {
+  const [first] = matching({ client, names }, to);
+  if (first !== undefined && names.title(first).toLowerCase() === to.toLowerCase()) return { open: first.conversation };
+  return act({ client, names, here: undefined }, { kind: 'command', name: 'chat', words: [to], rest: to });
+};
+
+/** Runs until the lines end and everything is stored. Resolves with whether it is. */
+export const runPiped = async (options: PipedOptions): Promise<boolean> => {
+  const { client, to, tell } = options;
+  const names = new Names(client, () => undefined);
+  await client.live();
+  // Titles are told apart by handles, so these are fetched first.
+  await client.users(
+    client.conversations.flatMap(({ conversation }) => conversation.split('.').filter((part) => /^u.{16}$/.test(part))),
+  );
+  const stop = print(options, names);
+  try {
+    let here: string | undefined;
+    if (to !== undefined) {
+      const { open, notice } = await openTo(client, names, to);
+      if (open === undefined) {
+        tell(notice ?? `There is no ${to}.`);
+        return false;
+      }
+      here = open;
+    }
+    for await (const line of options.lines) {
+      if (line.trim() === '') continue;
+      const typed = to === undefined ? readTyped(line) : ({ kind: 'text', text: line } as const);
+      const done = await act({ client, names, here }, typed);
+      if (done.notice !== undefined) tell(done.notice);
+      if (done.overlay !== undefined) options.write(`${done.overlay.join('\n')}\n`);
+      here = done.open ?? here;
+      if (done.quit === true) return true;
+    }
+    if (options.follow) await options.ended;
+    return await allStored(options);
+  } finally {
+    stop();
+  }
+};
+
+/** Waits until nothing is under way; says what failed. */
+const allStored = async ({ client, tell, storeMs }: PipedOptions): Promise<boolean> => {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(() => resolve('late'), storeMs);
+  });
+  const ends = Promise.allSettled(client.sendings().map(({ stored }) => stored));
+  const outcome = await Promise.race([ends, late]);
+  clearTimeout(timer);
+  if (outcome === 'late') {
+    tell('Not everything is stored yet; it is kept, and goes out with the next start.');
+    return false;
+  }
+  const failed = client.sendings().filter(({ state }) => state.status === 'failed');
+  for (const { state } of failed) if (state.status === 'failed') tell(`Not sent: ${state.error.message}`);
+  return failed.length === 0;
+};
