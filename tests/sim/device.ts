@@ -133,15 +133,30 @@ export class Device {
 
   group(conversation: string, name: string, members: readonly string[]): void {
     const hash = changeHash('created', members, name);
-    this.want('create', `c/${conversation}`, { kind: 'createGroup', name, members }, { conversation, hash, people: members });
+    this.want(
+      'create',
+      `c/${conversation}`,
+      { kind: 'createGroup', name, members },
+      { conversation, hash, people: members },
+    );
   }
 
   add(conversation: string, users: readonly string[]): void {
-    this.want('add', `c/${conversation}`, { kind: 'add', users }, { conversation, hash: changeHash('added', users), people: users });
+    this.want(
+      'add',
+      `c/${conversation}`,
+      { kind: 'add', users },
+      { conversation, hash: changeHash('added', users), people: users },
+    );
   }
 
   remove(conversation: string, user: string): void {
-    this.want('remove', `c/${conversation}`, { kind: 'remove', user }, { conversation, hash: changeHash('removed', [user]), people: [user] });
+    this.want(
+      'remove',
+      `c/${conversation}`,
+      { kind: 'remove', user },
+      { conversation, hash: changeHash('removed', [user]), people: [user] },
+    );
   }
 
   leave(conversation: string): void {
@@ -168,9 +183,29 @@ export class Device {
     wanted.attempt = attempt;
     const { user, device } = this;
     const { id, method, entity, facts, n, command } = wanted;
-    this.#world.record({ type: 'asked', user, device, attempt, command: id, method, entity, outbox: lane.outbox, n, epoch: this.#world.epoch, ...facts });
+    this.#world.record({
+      type: 'asked',
+      user,
+      device,
+      attempt,
+      command: id,
+      method,
+      entity,
+      outbox: lane.outbox,
+      n,
+      epoch: this.#world.epoch,
+      ...facts,
+    });
     if (facts.hash !== undefined) this.#sentHashes.set(`${lane.outbox} ${entity} ${n}`, facts.hash);
-    const envelope = { entity, user, device, outbox: lane.outbox, n, hash: contentHash(JSON.stringify(command)), command };
+    const envelope = {
+      entity,
+      user,
+      device,
+      outbox: lane.outbox,
+      n,
+      hash: contentHash(JSON.stringify(command)),
+      command,
+    };
     connection.submit(envelope, (outcome) => this.#answered(lane, wanted, attempt, outcome));
     this.#world.clock.after(ANSWER_TIMEOUT_MS, () => {
       // Unknown, not failed (SYN6): it is sent again as it was.
@@ -185,8 +220,18 @@ export class Device {
     wanted.attempt = undefined;
     if (outcome.ok) {
       const { seq } = JSON.parse(outcome.result) as { seq?: number };
-      this.#world.record({ type: 'answered', device: this.device, attempt, result: 'ok', ...(seq === undefined ? {} : { seq }) });
-      this.#world.acknowledged(wanted.facts.conversation, seq, wanted.method === 'send' ? wanted.facts.hash : undefined);
+      this.#world.record({
+        type: 'answered',
+        device: this.device,
+        attempt,
+        result: 'ok',
+        ...(seq === undefined ? {} : { seq }),
+      });
+      this.#world.acknowledged(
+        wanted.facts.conversation,
+        seq,
+        wanted.method === 'send' ? wanted.facts.hash : undefined,
+      );
       return this.#done(lane, wanted);
     }
     const { code, facts } = outcome.failure;
@@ -194,14 +239,23 @@ export class Device {
       this.#world.record({ type: 'answered', device: this.device, attempt, result: 'unknown' });
       return this.#resendSoon(lane);
     }
-    const settles = code === 'notFound' || code === 'forbidden' || code === 'limitExceeded' || code === 'conflict' || code === 'stale';
+    const settles =
+      code === 'notFound' ||
+      code === 'forbidden' ||
+      code === 'limitExceeded' ||
+      code === 'conflict' ||
+      code === 'stale';
     this.#world.record({ type: 'answered', device: this.device, attempt, result: 'error', code, settles });
     if (settles) {
-      if (code === 'conflict' || code === 'stale') this.#world.violated('COM10', `${wanted.id} got ${code}, though nothing else was ever sent under its n`);
+      if (code === 'conflict' || code === 'stale')
+        this.#world.violated('COM10', `${wanted.id} got ${code}, though nothing else was ever sent under its n`);
       return this.#done(lane, wanted);
     }
     if (code === 'gap' && (facts?.expected ?? 0) < (lane.wanted[0]?.n ?? 0)) {
-      this.#world.violated('COM10', `${this.device} is asked for ${facts?.expected} of ${wanted.entity}, which was answered`);
+      this.#world.violated(
+        'COM10',
+        `${this.device} is asked for ${facts?.expected} of ${wanted.entity}, which was answered`,
+      );
     }
     this.#resendSoon(lane);
   }
@@ -276,11 +330,25 @@ export class Device {
     const base = { type: 'entry', user, device, epoch: this.#world.epoch, useq: entry.useq } as const;
     if (entry.kind === 'message') {
       const { message } = entry;
-      this.#world.record({ ...base, kind: 'message', conversation: message.conversation, seq: message.seq, hash: messageHash(message), sender: message.sender });
+      this.#world.record({
+        ...base,
+        kind: 'message',
+        conversation: message.conversation,
+        seq: message.seq,
+        hash: messageHash(message),
+        sender: message.sender,
+      });
       this.#see(message.conversation, message.seq);
     } else if (entry.kind === 'sent') {
       const hash = this.#sentHashes.get(`${entry.outbox} c/${entry.conversation} ${entry.n}`) ?? '';
-      this.#world.record({ ...base, kind: 'message', conversation: entry.conversation, seq: entry.seq, hash, sender: user });
+      this.#world.record({
+        ...base,
+        kind: 'message',
+        conversation: entry.conversation,
+        seq: entry.seq,
+        hash,
+        sender: user,
+      });
       this.#see(entry.conversation, entry.seq);
     } else {
       this.#world.record({ ...base, kind: entry.kind });
@@ -295,7 +363,9 @@ export class Device {
 }
 
 export const messageHash = (message: Message): string =>
-  message.change === undefined ? hashOf(message.text ?? '') : changeHash(message.change.action, message.change.users ?? [], message.change.name);
+  message.change === undefined
+    ? hashOf(message.text ?? '')
+    : changeHash(message.change.action, message.change.users ?? [], message.change.name);
 
 /** What an entry that is no message makes of a user's conversations. */
 export const foldEntry = (rows: Map<string, Row>, entry: Entry): void => {
@@ -304,7 +374,14 @@ export const foldEntry = (rows: Map<string, Row>, entry: Entry): void => {
     const before = rows.get(conversation);
     const readSeq = Math.max(before?.readSeq ?? 0, joinSeq);
     const lastSeq = leaveSeq ?? Math.max(before?.lastSeq ?? 0, joinSeq);
-    rows.set(conversation, { conversation, joinSeq, visibleFrom, readSeq, lastSeq, ...(leaveSeq === undefined ? {} : { leaveSeq }) });
+    rows.set(conversation, {
+      conversation,
+      joinSeq,
+      visibleFrom,
+      readSeq,
+      lastSeq,
+      ...(leaveSeq === undefined ? {} : { leaveSeq }),
+    });
   } else if (entry.kind === 'read') {
     const row = rows.get(entry.conversation);
     if (row !== undefined) rows.set(entry.conversation, { ...row, readSeq: Math.max(row.readSeq, entry.seq) });

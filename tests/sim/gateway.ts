@@ -43,7 +43,9 @@ export class Connection {
   }
 
   submit(envelope: Envelope, reply: (outcome: Outcome) => void): void {
-    this.#gateway.clock.soon(() => this.#gateway.node.edge.submit(envelope, (outcome) => this.#deliver(() => reply(outcome))));
+    this.#gateway.clock.soon(() =>
+      this.#gateway.node.edge.submit(envelope, (outcome) => this.#deliver(() => reply(outcome))),
+    );
   }
 
   live(useq: number, fields: string): void {
@@ -94,7 +96,11 @@ export class Gateway {
       epoch: world.epoch,
       alarm: (message) => world.violated('SYN1', message),
     });
-    node.edge.attach({ item: (item) => this.#item(item), turnEnd: () => undefined, resync: (partition) => this.#resync(partition) });
+    node.edge.attach({
+      item: (item) => this.#item(item),
+      turnEnd: () => undefined,
+      resync: (partition) => this.#resync(partition),
+    });
   }
 
   open(device: Device): Connection {
@@ -106,7 +112,10 @@ export class Gateway {
   }
 
   /** Announces the device to the owner of its user. The head is the store's if the owner, who may be an old one, knows less. */
-  route(device: Device, reply: (outcome: { readonly ok: true; readonly head: number } | { readonly ok: false }) => void): void {
+  route(
+    device: Device,
+    reply: (outcome: { readonly ok: true; readonly head: number } | { readonly ok: false }) => void,
+  ): void {
     const { user } = device;
     this.node.edge.ask({ kind: 'route', user, device: device.device, on: true }, (outcome) => {
       if (!outcome.ok) return reply({ ok: false });

@@ -28,12 +28,20 @@ const fail = (text: string): never => {
 const count = (name: string, text: string | undefined, standard: number): number => {
   if (text === undefined) return standard;
   const value = Number(text);
-  return Number.isSafeInteger(value) && value > 0 ? value : fail(`--${name} takes a whole number above 0, not ${text}.`);
+  return Number.isSafeInteger(value) && value > 0
+    ? value
+    : fail(`--${name} takes a whole number above 0, not ${text}.`);
 };
 
 const options = (() => {
   try {
-    const texts = { seeds: { type: 'string' }, from: { type: 'string' }, site: { type: 'string' }, plant: { type: 'string' }, history: { type: 'string' } } as const;
+    const texts = {
+      seeds: { type: 'string' },
+      from: { type: 'string' },
+      site: { type: 'string' },
+      plant: { type: 'string' },
+      history: { type: 'string' },
+    } as const;
     return parseArgs({ options: { ...texts, plants: { type: 'boolean' }, help: { type: 'boolean' } } }).values;
   } catch (cause) {
     return fail(`${cause instanceof Error ? cause.message : String(cause)}\n\n${HELP}`);
@@ -46,7 +54,8 @@ const sitesOf = (name: string | undefined): readonly SiteName[] => {
 };
 
 const tell = (site: SiteName, report: SeedReport): void => {
-  for (const { rule, detail, atMs } of report.violations.slice(0, 10)) console.log(`  ${rule} at ${Math.round(atMs)} ms: ${detail}`);
+  for (const { rule, detail, atMs } of report.violations.slice(0, 10))
+    console.log(`  ${rule} at ${Math.round(atMs)} ms: ${detail}`);
   const planted = options.plant === undefined ? '' : ` --plant ${options.plant}`;
   console.log(`  again: npm run sim -- --site ${site} --from ${report.seed} --seeds 1${planted}`);
 };
@@ -54,13 +63,17 @@ const tell = (site: SiteName, report: SeedReport): void => {
 const run = async (): Promise<number> => {
   const { plant } = options;
   if (plant !== undefined && !isPlant(plant)) return fail(`There is no plant ${plant}; --plants lists them.`);
-  const [seeds, from] = [count('seeds', options.seeds, plant === undefined ? 100 : 500), count('from', options.from, 1)];
+  const [seeds, from] = [
+    count('seeds', options.seeds, plant === undefined ? 100 : 500),
+    count('from', options.from, 1),
+  ];
   let bad = 0;
   for (const site of sitesOf(options.site)) {
     const sum = { ok: 0, takeovers: 0, unknownStored: 0, unknownNotStored: 0 };
     for (let seed = from; seed < from + seeds; seed++) {
       const report = await runSeed(seed, SITES[site], plant === undefined ? [] : [plant]);
-      if (options.history !== undefined) writeFileSync(options.history, report.history.map((event) => `${JSON.stringify(event)}\n`).join(''));
+      if (options.history !== undefined)
+        writeFileSync(options.history, report.history.map((event) => `${JSON.stringify(event)}\n`).join(''));
       sum.ok += report.ok;
       sum.takeovers += report.takeovers;
       sum.unknownStored += report.unknownStored;
@@ -81,5 +94,6 @@ const run = async (): Promise<number> => {
 };
 
 if (options.help === true) process.stdout.write(HELP);
-else if (options.plants === true) for (const [name, { what }] of Object.entries(PLANTS)) console.log(`${name.padEnd(28)} ${what}`);
+else if (options.plants === true)
+  for (const [name, { what }] of Object.entries(PLANTS)) console.log(`${name.padEnd(28)} ${what}`);
 else process.exitCode = await run();

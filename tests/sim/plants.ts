@@ -10,18 +10,45 @@ interface Plant {
 }
 
 export const PLANTS = {
-  'ack-before-commit': { what: 'COM1: replies and deliveries go out before the batch is stored', pump: 'ack-before-commit' },
+  'ack-before-commit': {
+    what: 'COM1: replies and deliveries go out before the batch is stored',
+    pump: 'ack-before-commit',
+  },
   'append-without-expectation': { what: 'COM2: an append goes behind whatever is last', ledger: 'no-expectation' },
-  'append-id-without-claim': { what: 'COM2: the id of an append is partition and stamp alone', ledger: 'append-id-without-claim' },
-  'dropped-on-refusal': { what: 'COM2: a refused append ends the ownership, its batch is taken for lost', ledger: 'drop-on-refusal' },
-  'kept-on-refusal': { what: 'COM2: a refused append goes behind what was appended since, whoever did that', ledger: 'keep-on-refusal' },
-  'decided-again-on-replay': { what: 'COM3: a take-over numbers the messages of what it reads anew', ledger: 'redecide-on-replay' },
+  'append-id-without-claim': {
+    what: 'COM2: the id of an append is partition and stamp alone',
+    ledger: 'append-id-without-claim',
+  },
+  'dropped-on-refusal': {
+    what: 'COM2: a refused append ends the ownership, its batch is taken for lost',
+    ledger: 'drop-on-refusal',
+  },
+  'kept-on-refusal': {
+    what: 'COM2: a refused append goes behind what was appended since, whoever did that',
+    ledger: 'keep-on-refusal',
+  },
+  'decided-again-on-replay': {
+    what: 'COM3: a take-over numbers the messages of what it reads anew',
+    ledger: 'redecide-on-replay',
+  },
   'write-without-stamp': { what: 'COM3: a late row write covers a newer one', ledger: 'store-without-stamps' },
-  'checkpoint-before-rows': { what: 'COM4: the checkpoint passes batches whose rows are not stored', ledger: 'checkpoint-before-rows' },
-  'checkpoint-before-parcels': { what: 'COM4: the checkpoint passes batches whose parcels were not accepted', ledger: 'checkpoint-early' },
-  'stale-end-trusted': { what: 'COM4: a take-over believes what one read shows of the end of the journal', ledger: 'trust-stale-end' },
+  'checkpoint-before-rows': {
+    what: 'COM4: the checkpoint passes batches whose rows are not stored',
+    ledger: 'checkpoint-before-rows',
+  },
+  'checkpoint-before-parcels': {
+    what: 'COM4: the checkpoint passes batches whose parcels were not accepted',
+    ledger: 'checkpoint-early',
+  },
+  'stale-end-trusted': {
+    what: 'COM4: a take-over believes what one read shows of the end of the journal',
+    ledger: 'trust-stale-end',
+  },
   'parcel-ahead': { what: 'COM5: a parcel is sent before the one before was accepted', pump: 'send-parcels-ahead' },
-  'accepted-before-commit': { what: 'COM5: parcels are accepted before the batch that handles them is stored', pump: 'accept-before-commit' },
+  'accepted-before-commit': {
+    what: 'COM5: parcels are accepted before the batch that handles them is stored',
+    pump: 'accept-before-commit',
+  },
   'outbox-rows-dropped': { what: 'COM10: the answers to commands are not stored', pump: 'drop-outbox-rows' },
   'cursor-jumps-gap': { what: 'SYN2: a device applies an entry that is not the next one' },
 } as const satisfies Record<string, Plant>;

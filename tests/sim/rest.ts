@@ -1,7 +1,15 @@
 /** The world at rest: what a fresh device of each user reads, for the judge. It reads the raw rows: nobody is in between. */
 import { directId } from '@duolog/protocol';
 import type { Entry, Message } from '@duolog/protocol';
-import { CONVERSATION_ROWS, KEYS, decodeEntry, decodeJson, decodeMessage, formerKey, logRow } from '../../packages/server/src/core/rows.ts';
+import {
+  CONVERSATION_ROWS,
+  KEYS,
+  decodeEntry,
+  decodeJson,
+  decodeMessage,
+  formerKey,
+  logRow,
+} from '../../packages/server/src/core/rows.ts';
 import type { FormerMember, InConversation, Roster } from '../../packages/server/src/core/rows.ts';
 import type { MemoryRows } from '../../packages/server/src/engines/store-memory.ts';
 import type { HistoryEvent, Item, Row } from '../torture/history.ts';
@@ -20,29 +28,42 @@ const logOf = (rows: MemoryRows, entity: string): readonly string[] => {
 
 const itemOf = (body: string): Item => {
   const message = JSON.parse(body) as Message;
-  const change = message.change === undefined ? {} : { change: { action: message.change.action, users: message.change.users ?? [] } };
+  const change =
+    message.change === undefined
+      ? {}
+      : { change: { action: message.change.action, users: message.change.users ?? [] } };
   return { seq: message.seq, hash: messageHash(message), sender: message.sender, ...change };
 };
 
 /** What a user may read of a conversation: all intervals of membership. */
-const readable = (rows: MemoryRows, user: string, conversation: string, messages: readonly string[]): readonly string[] => {
+const readable = (
+  rows: MemoryRows,
+  user: string,
+  conversation: string,
+  messages: readonly string[],
+): readonly string[] => {
   const rosterRow = rows.get(`c/${conversation}`, KEYS.roster);
-  const member = rosterRow === undefined ? undefined : decodeJson<Roster>(rosterRow).members.find((known) => known.user === user);
+  const member =
+    rosterRow === undefined ? undefined : decodeJson<Roster>(rosterRow).members.find((known) => known.user === user);
   const formerRow = rows.get(`c/${conversation}`, formerKey(user));
   const former = formerRow === undefined ? [] : decodeJson<readonly FormerMember[]>(formerRow);
   return messages.filter(
-    (_, i) => (member !== undefined && i + 1 >= member.visibleFrom) || former.some(({ visibleFrom, leaveSeq }) => i + 1 >= visibleFrom && i + 1 <= leaveSeq),
+    (_, i) =>
+      (member !== undefined && i + 1 >= member.visibleFrom) ||
+      former.some(({ visibleFrom, leaveSeq }) => i + 1 >= visibleFrom && i + 1 <= leaveSeq),
   );
 };
 
 /** The rows a fresh device takes at a reset. */
 const resetRows = (rows: MemoryRows, user: string): readonly Row[] =>
-  rows.range(`u/${user}`, { after: CONVERSATION_ROWS, before: `${CONVERSATION_ROWS}~`, limit: 10_000 }).map(({ key, value }) => {
-    const conversation = key.slice(CONVERSATION_ROWS.length);
-    const { joinSeq, visibleFrom, readSeq, leaveSeq } = decodeJson<InConversation>(value);
-    const lastSeq = leaveSeq ?? Math.max(joinSeq, logOf(rows, `c/${conversation}`).length);
-    return { conversation, joinSeq, visibleFrom, readSeq, lastSeq, ...(leaveSeq === undefined ? {} : { leaveSeq }) };
-  });
+  rows
+    .range(`u/${user}`, { after: CONVERSATION_ROWS, before: `${CONVERSATION_ROWS}~`, limit: 10_000 })
+    .map(({ key, value }) => {
+      const conversation = key.slice(CONVERSATION_ROWS.length);
+      const { joinSeq, visibleFrom, readSeq, leaveSeq } = decodeJson<InConversation>(value);
+      const lastSeq = leaveSeq ?? Math.max(joinSeq, logOf(rows, `c/${conversation}`).length);
+      return { conversation, joinSeq, visibleFrom, readSeq, lastSeq, ...(leaveSeq === undefined ? {} : { leaveSeq }) };
+    });
 
 type Untimed = HistoryEvent extends infer E ? (E extends HistoryEvent ? Omit<E, 'atUs'> : never) : never;
 
@@ -63,7 +84,15 @@ const replay = (rows: MemoryRows, user: string, epoch: string, values: readonly 
     const { conversation, seq } = row;
     const place = logRow(`c/${conversation}`, seq);
     const item = itemOf(decodeMessage(rows.get(place.partition, place.key) ?? '1{}'));
-    events.push({ ...by, type: 'entry', useq, kind: 'message', conversation, seq, ...(item.hash === undefined ? {} : { hash: item.hash }) });
+    events.push({
+      ...by,
+      type: 'entry',
+      useq,
+      kind: 'message',
+      conversation,
+      seq,
+      ...(item.hash === undefined ? {} : { hash: item.hash }),
+    });
     const known = replayed.get(conversation);
     if (known !== undefined) replayed.set(conversation, { ...known, lastSeq: Math.max(known.lastSeq, seq) });
   }
@@ -71,7 +100,12 @@ const replay = (rows: MemoryRows, user: string, epoch: string, values: readonly 
 };
 
 /** Final logs and rest of every user. */
-export const restOf = (rows: MemoryRows, epoch: string, users: readonly string[], groups: readonly string[]): readonly Untimed[] => {
+export const restOf = (
+  rows: MemoryRows,
+  epoch: string,
+  users: readonly string[],
+  groups: readonly string[],
+): readonly Untimed[] => {
   const events: Untimed[] = [];
   const conversations = [...groups, ...users.flatMap((a, i) => users.slice(i).map((b) => directId(a, b)))];
   for (const user of users) {
@@ -79,10 +113,19 @@ export const restOf = (rows: MemoryRows, epoch: string, users: readonly string[]
     for (const conversation of conversations) {
       const visible = readable(rows, user, conversation, logOf(rows, `c/${conversation}`));
       const items = visible.map((value) => itemOf(decodeMessage(value)));
-      if (items.length > 0) events.push({ type: 'final', user, device, epoch, conversation, lastSeq: items.at(-1)?.seq ?? 0, items });
+      if (items.length > 0)
+        events.push({ type: 'final', user, device, epoch, conversation, lastSeq: items.at(-1)?.seq ?? 0, items });
     }
     const entries = logOf(rows, `u/${user}`);
-    events.push({ type: 'rest', user, device, epoch, source: 'reset', cursor: entries.length, rows: resetRows(rows, user) });
+    events.push({
+      type: 'rest',
+      user,
+      device,
+      epoch,
+      source: 'reset',
+      cursor: entries.length,
+      rows: resetRows(rows, user),
+    });
     events.push(...replay(rows, user, epoch, entries));
   }
   return events;

@@ -25,7 +25,11 @@ const ratesOf = (seed: number): FaultRates => {
   return ROUGH;
 };
 
-export const runSeed = async (seed: number, build: BuildSite, plants: readonly PlantName[] = []): Promise<SeedReport> => {
+export const runSeed = async (
+  seed: number,
+  build: BuildSite,
+  plants: readonly PlantName[] = [],
+): Promise<SeedReport> => {
   const world = new World(seed, build, plants);
   try {
     await world.run(ratesOf(seed));
@@ -33,7 +37,11 @@ export const runSeed = async (seed: number, build: BuildSite, plants: readonly P
     world.violated('crash', cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
   }
   const verdict = await check(world.events);
-  const judged = verdict.violations.map(({ rule, detail }) => ({ rule: `HISTORY ${rule}`, detail, atMs: world.clock.monotonic() }));
+  const judged = verdict.violations.map(({ rule, detail }) => ({
+    rule: `HISTORY ${rule}`,
+    detail,
+    atMs: world.clock.monotonic(),
+  }));
   const { ok, messages, unknownStored, unknownNotStored } = verdict.stats;
   return {
     seed,

@@ -24,10 +24,17 @@ const seedsHold = async (site: SiteName, from: number, seeds: number): Promise<v
   expect(sum.unknownNotStored).toBeGreaterThan(seeds);
 };
 
-test('a cluster of misbehaving engines and dying nodes keeps every rule [COM1] [COM2] [COM3] [COM4] [COM5] [COM8] [COM9] [COM10] [SYN1] [SYN2]', () =>
-  seedsHold('cluster', 1, 200), LIMIT_MS);
+test(
+  'a cluster of misbehaving engines and dying nodes keeps every rule [COM1] [COM2] [COM3] [COM4] [COM5] [COM8] [COM9] [COM10] [SYN1] [SYN2]',
+  () => seedsHold('cluster', 1, 200),
+  LIMIT_MS,
+);
 
-test('one process that dies at any moment keeps every rule [COM1] [COM10] [SYN1] [SYN2]', () => seedsHold('single', 1, 100), LIMIT_MS);
+test(
+  'one process that dies at any moment keeps every rule [COM1] [COM10] [SYN1] [SYN2]',
+  () => seedsHold('single', 1, 100),
+  LIMIT_MS,
+);
 
 test('the same seed gives the same history', async () => {
   const [a, b] = [await runSeed(7, SITES.cluster), await runSeed(7, SITES.cluster)];
@@ -41,7 +48,11 @@ const FOUND: readonly { readonly site: SiteName; readonly seed: number; readonly
   { site: 'cluster', seed: 175, what: 'an idle gateway was never heard of by a new owner [COM8]' },
 ];
 for (const { site, seed, what } of FOUND) {
-  test(`seed ${seed} of the ${site} holds: ${what}`, async () => expect(await breaks(site, seed)).toEqual([]), LIMIT_MS);
+  test(
+    `seed ${seed} of the ${site} holds: ${what}`,
+    async () => expect(await breaks(site, seed)).toEqual([]),
+    LIMIT_MS,
+  );
 }
 
 /** By plant: a seed near the first one that finds it, and a rule that it is known to break. */
@@ -62,11 +73,15 @@ const FINDS: { readonly [P in PlantName]: { readonly from: number; readonly rule
   'cursor-jumps-gap': { from: 1, rule: /^HISTORY/ },
 };
 for (const [name, { what }] of Object.entries(PLANTS) as [PlantName, (typeof PLANTS)[PlantName]][]) {
-  test(`the simulation finds ${name} within 500 seeds: ${what.replace(/^(\w+)/, '[$1]')}`, async () => {
-    const { from, rule } = FINDS[name];
-    for (let seed = from; seed < from + 500; seed++) {
-      if ((await breaks('cluster', seed, [name])).some((broken) => rule.test(broken))) return;
-    }
-    throw new Error('not found');
-  }, LIMIT_MS);
+  test(
+    `the simulation finds ${name} within 500 seeds: ${what.replace(/^(\w+)/, '[$1]')}`,
+    async () => {
+      const { from, rule } = FINDS[name];
+      for (let seed = from; seed < from + 500; seed++) {
+        if ((await breaks('cluster', seed, [name])).some((broken) => rule.test(broken))) return;
+      }
+      throw new Error('not found');
+    },
+    LIMIT_MS,
+  );
 }

@@ -108,7 +108,8 @@ export const clusterSite: BuildSite = (world: World) => {
   /** An owner gives up because of a foreign append, and of nothing else (COM2). Ids of appends begin with partition and claim. */
   const lost = (partition: number, name: string): void => {
     const last = journal.records(partition).at(-1)?.id ?? '';
-    if (last.startsWith(`${partition}/${name}-`)) world.violated('COM2', `${name} gave partition ${partition} up, though nobody else has appended`);
+    if (last.startsWith(`${partition}/${name}-`))
+      world.violated('COM2', `${name} gave partition ${partition} up, though nobody else has appended`);
   };
 
   const end = (seat: Seat): void => {
@@ -142,7 +143,13 @@ export const clusterSite: BuildSite = (world: World) => {
     const other = world.pick(living().filter((one) => one !== seat));
     const [a, b] = [seat.life?.name, other?.life?.name];
     if (a === undefined || b === undefined) return 'nothing';
-    const ways: readonly (readonly [string, string])[] = world.random() < 0.5 ? [[a, b]] : [[a, b], [b, a]];
+    const ways: readonly (readonly [string, string])[] =
+      world.random() < 0.5
+        ? [[a, b]]
+        : [
+            [a, b],
+            [b, a],
+          ];
     for (const [from, to] of ways) network.cut(from, to);
     world.clock.after(world.between(500, 7_000), () => ways.forEach(([from, to]) => network.heal(from, to)));
     return `cut ${a} from ${b}`;
@@ -151,12 +158,15 @@ export const clusterSite: BuildSite = (world: World) => {
   const handOver = (seat: Seat): string => {
     const life = seat.life;
     if (life === undefined) return 'nothing';
-    // The engines may stand still: a drain that takes too long ends like a kill.
-    const done = (): void => {
+    const leave = async (): Promise<void> => {
+      await life.node.drain();
       if (seat.life === life) kill(seat);
     };
-    void life.node.drain().then(done, done);
-    world.clock.after(5_000, done);
+    void leave();
+    // The engines may stand still: a drain that takes too long ends like a kill.
+    world.clock.after(5_000, () => {
+      if (seat.life === life) kill(seat);
+    });
     return `drained ${seat.name}`;
   };
 

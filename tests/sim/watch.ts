@@ -33,7 +33,8 @@ export const watchRows = (rows: MemoryRows, violated: Violated): void => {
       if (place === undefined) continue;
       const { entity, n } = place;
       if (before[i] !== undefined) violated('COM1', `${entity} ${n} was ${before[i]} and is now ${value}`);
-      if (n > 1 && n % BUCKET_SIZE !== 0 && !has(rows, entity, n - 1)) violated('SYN1', `${entity} ${n} is readable and ${n - 1} is not`);
+      if (n > 1 && n % BUCKET_SIZE !== 0 && !has(rows, entity, n - 1))
+        violated('SYN1', `${entity} ${n} is readable and ${n - 1} is not`);
       const entry = entity.startsWith('u/') ? decodeEntry(value) : undefined;
       if (entry?.kind === 'pointer' && !has(rows, `c/${entry.conversation}`, entry.seq)) {
         violated('SYN1', `entry ${n} of ${entity} points to ${entry.conversation} ${entry.seq}, which is not readable`);

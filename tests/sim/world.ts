@@ -46,7 +46,7 @@ export interface Site {
 export type BuildSite = (world: World) => Site;
 
 /** How long the chaos lasts and how the world comes to rest, in virtual ms. */
-export const CHAOS_MS = 25_000;
+const CHAOS_MS = 25_000;
 const REST_BOUND_MS = 120_000;
 
 export class World {
@@ -70,7 +70,15 @@ export class World {
     this.faults = new Faults(this.random, CALM);
     this.#plants = plants;
     this.users = Array.from({ length: 5 }, (_, i) => `u${String(i).padStart(16, '0')}`);
-    this.record({ type: 'run', seed, cluster: false, faults: false, minOk: 10, mustExercise: [1, 3, 5, 6, 7, 8, 12], boundMs: REST_BOUND_MS });
+    this.record({
+      type: 'run',
+      seed,
+      cluster: false,
+      faults: false,
+      minOk: 10,
+      mustExercise: [1, 3, 5, 6, 7, 8, 12],
+      boundMs: REST_BOUND_MS,
+    });
     this.site = build(this);
     watchRows(this.site.rows, (rule, detail) => this.violated(rule, detail));
   }
@@ -80,7 +88,7 @@ export class World {
   }
 
   record(event: Untimed): void {
-    this.events.push({ ...event, atUs: this.nowUs() } as HistoryEvent);
+    this.events.push({ ...event, atUs: this.nowUs() });
   }
 
   violated(rule: string, detail: string): void {
@@ -113,7 +121,8 @@ export class World {
     const { partition, key } = logRow(`c/${conversation}`, seq);
     const value = this.site.rows.get(partition, key);
     const stored = value === undefined ? 'nothing' : messageHash(JSON.parse(decodeMessage(value)) as Message);
-    if (stored !== hash) this.violated('COM1', `${conversation} ${seq} was acknowledged, but the store has ${stored} there`);
+    if (stored !== hash)
+      this.violated('COM1', `${conversation} ${seq} was acknowledged, but the store has ${stored} there`);
   }
 
   /** Signs everybody up, in calm. */
@@ -122,9 +131,19 @@ export class World {
     await this.clock.advance(8_000);
     for (const [i, user] of this.users.entries()) {
       const handle = `user${i}`;
-      await this.#mustDo({ entity: nameKey(handle), user, hash: '', command: { kind: 'signUp', user, name: handle, passwordHash: '' } });
+      await this.#mustDo({
+        entity: nameKey(handle),
+        user,
+        hash: '',
+        command: { kind: 'signUp', user, name: handle, passwordHash: '' },
+      });
       for (let d = 0; d < 2; d++) {
-        await this.#mustDo({ entity: userKey(user), user, hash: '', command: { kind: 'addDevice', device: `${user}-${d}`, name: 'd' } });
+        await this.#mustDo({
+          entity: userKey(user),
+          user,
+          hash: '',
+          command: { kind: 'addDevice', device: `${user}-${d}`, name: 'd' },
+        });
         this.devices.push(new Device(this, user, `${user}-${d}`));
       }
     }
@@ -158,7 +177,9 @@ export class World {
     this.clock.after(this.between(50, 900), () => this.#live(device));
     if (!device.connected) return device.connect();
     const dice = this.random();
-    const conversation = this.pick([...device.rows.values()].filter(({ leaveSeq }) => leaveSeq === undefined))?.conversation;
+    const conversation = this.pick(
+      [...device.rows.values()].filter(({ leaveSeq }) => leaveSeq === undefined),
+    )?.conversation;
     if (dice < 0.04) return device.disconnect();
     if (conversation === undefined || device.pending > 12) return;
     if (dice < 0.8) for (let i = this.random() < 0.2 ? 5 : 1; i > 0; i--) device.send(conversation);
@@ -209,7 +230,11 @@ export class World {
       await this.clock.advance(500);
       for (const device of this.devices) if (!device.connected) device.connect();
       quietMs = this.devices.every((device) => device.connected && device.pending === 0) ? quietMs + 500 : 0;
-      if (this.clock.monotonic() > until) return this.violated('HISTORY 14', `${this.devices.filter((device) => device.pending > 0).length} devices still wait for an answer`);
+      if (this.clock.monotonic() > until)
+        return this.violated(
+          'HISTORY 14',
+          `${this.devices.filter((device) => device.pending > 0).length} devices still wait for an answer`,
+        );
     }
     for (const device of this.devices) void device.pull();
     await this.clock.advance(5_000);
