@@ -77,8 +77,8 @@ async function* pipedLines(): AsyncGenerator<string> {
   yield* createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
 }
 
-const runChat = async (client: Client, args: Arguments): Promise<number> => {
-  const [to, ended] = [flagText(args, 'to'), endSignal()];
+const runChat = async (client: Client, args: Arguments, fresh: boolean): Promise<number> => {
+  const [to, follow, ended] = [flagText(args, 'to'), args.values['follow'] === true, endSignal()];
   if (!isInteractive()) {
     const piped = runPiped({
       client,
@@ -86,11 +86,13 @@ const runChat = async (client: Client, args: Arguments): Promise<number> => {
       write: (text) => process.stdout.write(text),
       tell: (text) => process.stderr.write(`duolog chat: ${text}\n`),
       to,
-      follow: args.values['follow'] === true,
+      fresh,
+      follow,
       ended,
       storeMs: STORE_MS,
     });
-    const done = await Promise.race([piped, ended]);
+    // Told to end while it stays, it is done; told while there are lines left, it is not.
+    const done = await (follow ? piped : Promise.race([piped, ended]));
     return done === true ? EXIT.done : EXIT.failed;
   }
   const { signedOut } = await runFullScreen({ client, input: process.stdin, screen: process.stdout, first: to, ended });
@@ -125,6 +127,7 @@ export const chat: Command = {
     const url = urlFrom(args);
     const folder = serverFolder(flagText(args, 'folder') ?? join(homedir(), '.duolog'), url);
     const handle = await handleFrom(args, folder);
+    const fresh = !knownHandles(folder).includes(handle);
     const unlock = await lockAccount(folder, handle);
     try {
       const client = await signIn({
@@ -137,7 +140,7 @@ export const chat: Command = {
         offerAccount: offerAccount(handle),
       });
       try {
-        return await runChat(client, args);
+        return await runChat(client, args, fresh);
       } finally {
         await client.close();
       }

@@ -14,6 +14,8 @@ export interface PipedOptions {
   readonly tell: (text: string) => void;
   /** Handle or name of the conversation; then every line is said as it is, and none is a command. */
   readonly to: string | undefined;
+  /** The account was not open here before. */
+  readonly fresh: boolean;
   /** Stays after the last line, for what others say. */
   readonly follow: boolean;
   /** Ends a stay. */
@@ -59,12 +61,14 @@ const openTo = async (client: Client, names: Names, to: string): Promise<Done> =
 export const runPiped = async (options: PipedOptions): Promise<boolean> => {
   const { client, to, tell } = options;
   const names = new Names(client, () => undefined);
+  // An account that was open here before gets what was said meanwhile; a new one is not flooded with the past.
+  if (options.fresh) await client.live();
+  const stop = print(options, names);
   await client.live();
   // Titles are told apart by handles, so these are fetched first.
   await client.users(
     client.conversations.flatMap(({ conversation }) => conversation.split('.').filter((part) => /^u.{16}$/.test(part))),
   );
-  const stop = print(options, names);
   try {
     let here: string | undefined;
     if (to !== undefined) {

@@ -2,7 +2,7 @@
 import type { Message, Sending } from '@duolog/sdk';
 import type { Names } from './names.ts';
 import { bold, dim, red } from './styles.ts';
-import { fit, harmless, widthOf, wrap } from './width.ts';
+import { cut, fit, harmless, widthOf, wrap } from './width.ts';
 
 export interface Talk {
   readonly messages: readonly Message[];
@@ -30,7 +30,7 @@ const dayOf = (at: number): string =>
 
 const rule = (label: string, columns: number): string => {
   const side = Math.max(2, Math.floor((columns - widthOf(label) - 2) / 2));
-  return `${'─'.repeat(side)} ${label} ${'─'.repeat(side)}`;
+  return cut(`${'─'.repeat(side)} ${label} ${'─'.repeat(side)}`, columns);
 };
 
 /** Columns names get: those of the longest, within bounds. */
@@ -87,10 +87,9 @@ const sendingLines = (sending: Sending, columns: number, width: number): readonl
   ];
   const lines = block(timeOf(sending.at), 'you', text, mark, columns, width);
   if (state.status !== 'failed') return lines;
-  return [
-    ...lines,
-    red(`${' '.repeat(TIME_COLUMNS + width + 2)}not sent: ${harmless(state.error.message)} /retry or /discard`),
-  ];
+  const indent = ' '.repeat(TIME_COLUMNS + width + 2);
+  const why = wrap(`not sent: ${harmless(state.error.message)} /retry or /discard`, columns - indent.length);
+  return [...lines, ...why.map((line) => red(`${indent}${line}`))];
 };
 
 /** All lines of the conversation, oldest first. */
