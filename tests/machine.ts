@@ -35,3 +35,9 @@ export const browser: Need = {
   found: () => findBrowser() !== undefined,
   howToGet: 'apt-get install chromium, or set CHROMIUM to the path of one',
 };
+
+export const cCompiler: Need = {
+  what: 'a C compiler',
+  found: () => process.platform === 'linux' && findProgram('gcc', 'cc') !== undefined,
+  howToGet: 'on Linux: apt-get install gcc libc6-dev',
+};

@@ -1,4 +1,4 @@
-import { browser, type Need } from './machine.ts';
+import { browser, cCompiler, type Need } from './machine.ts';
 
 /**
  * One line of `npm test`.
@@ -57,10 +57,52 @@ export const suites: readonly Suite[] = [
     needs: [browser],
   },
   {
+    name: 'judge',
+    runner: 'bun',
+    args: [
+      './tests/torture/checker',
+      './tests/torture/client',
+      './tests/torture/clock.test.ts',
+      './tests/torture/faults/power-cut.test.ts',
+    ],
+    limitSeconds: 60,
+  },
+  {
+    name: 'faults',
+    runner: 'bun',
+    args: ['./tests/torture/faults/faults.test.ts'],
+    limitSeconds: 60,
+    needs: [cCompiler],
+  },
+  {
     name: 'torture',
     runner: 'script',
     args: ['tests/torture/main.ts', '--kills', '50'],
     limitSeconds: 240,
     alone: true,
+  },
+  {
+    name: 'torture-power',
+    runner: 'script',
+    args: ['tests/torture/main.ts', '--power', '--kills', '10'],
+    limitSeconds: 90,
+    alone: true,
+    needs: [cCompiler],
+  },
+  {
+    name: 'torture-disk',
+    runner: 'script',
+    args: ['tests/torture/main.ts', '--disk', '--kills', '10'],
+    limitSeconds: 120,
+    alone: true,
+    needs: [cCompiler],
+  },
+  {
+    name: 'torture-plants',
+    runner: 'bun',
+    args: ['./tests/torture/plants.test.ts'],
+    limitSeconds: 120,
+    alone: true,
+    needs: [cCompiler],
   },
 ];

@@ -85,7 +85,7 @@ export interface AnsweredEvent {
 }
 
 /** The device will not send this command again, whatever became of it. */
-export interface AbandonedEvent {
+interface AbandonedEvent {
   readonly type: 'abandoned';
   readonly atUs: number;
   readonly device: string;
@@ -103,7 +103,7 @@ export interface ResumedEvent {
 }
 
 /** The device is gone for good (logged out, revoked, thrown away): it need not meet the others. */
-export interface RetiredEvent {
+interface RetiredEvent {
   readonly type: 'retired';
   readonly atUs: number;
   readonly user: string;
@@ -198,7 +198,7 @@ export interface HeadEvent {
   readonly head: number;
 }
 
-export interface ClosedEvent {
+interface ClosedEvent {
   readonly type: 'closed';
   readonly atUs: number;
   readonly user: string;
@@ -207,7 +207,7 @@ export interface ClosedEvent {
 }
 
 /** A beat (or any frame) went out. */
-export interface BeatEvent {
+interface BeatEvent {
   readonly type: 'beat';
   readonly atUs: number;
   readonly user: string;
@@ -215,7 +215,7 @@ export interface BeatEvent {
 }
 
 /** The device logged out: its user may be offline at once. */
-export interface LogoutEvent {
+interface LogoutEvent {
   readonly type: 'logout';
   readonly atUs: number;
   readonly user: string;
@@ -223,7 +223,7 @@ export interface LogoutEvent {
 }
 
 /** The device begins (or ends) to look at somebody's presence. A closed connection ends it too. */
-export interface WatchEvent {
+interface WatchEvent {
   readonly type: 'watch' | 'unwatch';
   readonly atUs: number;
   readonly user: string;
@@ -231,7 +231,7 @@ export interface WatchEvent {
   readonly subject: string;
 }
 
-export interface PresenceEvent {
+interface PresenceEvent {
   readonly type: 'presence';
   readonly atUs: number;
   readonly user: string;
@@ -241,7 +241,7 @@ export interface PresenceEvent {
 }
 
 /** The run did something to a node: killed it, cut the power, let a write fail, stopped it. */
-export interface FaultEvent {
+interface FaultEvent {
   readonly type: 'fault';
   readonly atUs: number;
   readonly fault: string;
@@ -249,14 +249,14 @@ export interface FaultEvent {
 }
 
 /** A node serves (again). */
-export interface ServedEvent {
+interface ServedEvent {
   readonly type: 'served';
   readonly atUs: number;
   readonly node: string;
 }
 
 /** A partition has another owner. */
-export interface TakeoverEvent {
+interface TakeoverEvent {
   readonly type: 'takeover';
   readonly atUs: number;
   readonly partition: number;
@@ -320,13 +320,13 @@ export type HistoryEvent =
   | FinalEvent
   | RestEvent;
 
-export type EventType = HistoryEvent['type'];
+type EventType = HistoryEvent['type'];
 
 type Shape = Readonly<Record<string, 'string' | 'number' | 'boolean' | 'array'>>;
 const BY: Shape = { user: 'string', device: 'string' };
 
 /** What every line of a type must have; a line without it makes the history malformed instead of being skipped. */
-export const SHAPES: Readonly<Record<EventType, Shape>> = {
+const SHAPES: Readonly<Record<EventType, Shape>> = {
   run: {
     seed: 'number',
     cluster: 'boolean',

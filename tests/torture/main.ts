@@ -1,9 +1,9 @@
 /** `npm run torture`: a real server under load is killed again and again; the history says whether it kept its word. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { cCompiler } from '../machine.ts';
 import type { Results } from '../results.ts';
 import { RULES, RULE_IDS } from './checker/verdict.ts';
-import { cCompiler } from './faults/compile.ts';
 import { PLANTS, USAGE, readOptions, type TortureOptions } from './options.ts';
 import { torture, type RunReport } from './run.ts';
 import { killServers } from './server-process.ts';

@@ -5,7 +5,7 @@ export const PLANTS = {
   'no-sync': 'batches are not fsynced before they are acknowledged (needs --power)',
   'write-on': 'the store is written on after a failed write (needs --disk)',
 } as const;
-export type PlantName = keyof typeof PLANTS;
+type PlantName = keyof typeof PLANTS;
 
 export interface TortureOptions {
   readonly kills: number;

@@ -1,5 +1,5 @@
 /** One torture run: a server under load, fault after fault, then the history and its verdict. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { check } from './checker/check.ts';
@@ -65,7 +65,9 @@ const recordingOf = (run: Run) => ({
 /** What goes wrong with the disk in the coming life of the server; now and then while it starts. */
 const nextDiskFault = (run: Run, life: number): DiskFault => {
   const { random } = run;
-  const early = random() < 0.15;
+  // A plant is of no use to a server that does not start.
+  const planted = run.options.plant !== undefined;
+  const early = !planted && random() < 0.15;
   const arm = path(run, `arm-${life}`);
   if (early) writeFileSync(arm, '');
   return {
@@ -73,8 +75,8 @@ const nextDiskFault = (run: Run, life: number): DiskFault => {
     except: 'LOG',
     at: within(run, 1, early ? 10 : 40),
     error: random() < 0.5 ? 'EIO' : 'ENOSPC',
-    call: random() < 0.6 ? 'write' : 'any',
-    lasting: random() < 0.3 && run.options.plant === undefined,
+    call: planted || random() < 0.6 ? 'write' : 'any',
+    lasting: !planted && random() < 0.3,
     tear: random() < 0.5,
     arm,
     log: path(run, `failed-${life}`),
@@ -104,6 +106,9 @@ const fault = (run: Run, what: string): void => {
   run.recorder.flush();
 };
 
+/** The library makes the file when it is loaded and writes into it when it lets something fail. */
+const hasFailed = ({ log }: DiskFault): boolean => existsSync(log) && statSync(log).size > 0;
+
 /** A server that serves, and what its disk will do. */
 interface Life {
   readonly server: ServerProcess;
@@ -123,11 +128,11 @@ const start = async (run: Run, disk: DiskFault | undefined): Promise<Life | unde
     run.startsMs.push(performance.now() - startedMs);
     run.recorder.record({ type: 'served', node });
     run.recorder.flush();
-    const failedBefore = disk !== undefined && disk.lasting !== true && existsSync(disk.log);
+    const failedBefore = disk !== undefined && disk.lasting !== true && hasFailed(disk);
     return { server, disk: failedBefore ? undefined : disk, failedBefore };
   }
   const { code, signal } = await server.exited;
-  if (disk === undefined || !existsSync(disk.log)) {
+  if (disk === undefined || !hasFailed(disk)) {
     run.complaints.push(
       `the server does not start any more (${signal ?? `exit code ${code}`}): ${lastLines(run.server.log, 1)}`,
     );
@@ -155,7 +160,7 @@ const breakDisk = async (run: Run, server: ServerProcess, disk: DiskFault): Prom
   // A server that writes on is given time to acknowledge something that it will have lost.
   const limitMs = run.options.plant === 'write-on' ? 1500 : endLimitMs;
   await Promise.race([ended, sleep(limitMs)]);
-  const happened = existsSync(disk.log);
+  const happened = hasFailed(disk);
   fault(run, happened ? 'disk' : 'kill');
   if (!happened) run.missed++;
   if (exit === undefined) {

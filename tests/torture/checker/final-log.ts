@@ -86,7 +86,7 @@ export const buildFinalLog = (evidence: Evidence): FinalLog => {
 };
 
 /** The hash a message was sent with, even if it was edited since; undefined if nobody saw it before. */
-export const sentHash = (item: Item, view: LogView | undefined): string | undefined =>
+const sentHash = (item: Item, view: LogView | undefined): string | undefined =>
   (item.revision ?? 0) === 0 ? item.hash : view?.hashes[item.seq];
 
 /** Whether a user may have seen this seq. */

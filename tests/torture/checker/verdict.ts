@@ -25,14 +25,14 @@ export const RULES: Readonly<Record<RuleId, string>> = {
   malformed: 'the history can be read',
 };
 
-export interface Violation {
+interface Violation {
   readonly rule: RuleId;
   readonly detail: string;
 }
 
-export type RuleState = 'held' | 'violated' | 'not exercised';
+type RuleState = 'held' | 'violated' | 'not exercised';
 
-export interface RuleReport {
+interface RuleReport {
   /** How many times the rule was put to the test; never `held` with 0. */
   readonly checked: number;
   readonly violated: number;
@@ -65,7 +65,7 @@ export interface Verdict {
   readonly stats: Stats;
 }
 
-export const MAX_DETAILS = 10;
+const MAX_DETAILS = 10;
 
 /** Counts what each rule was put to and keeps what it found. */
 export interface Findings {

@@ -16,7 +16,7 @@ export interface Content {
     Partial<Pick<AskedEvent, 'conversation' | 'hash' | 'people' | 'targetSeq'>>;
 }
 
-export interface Command extends Content {
+interface Command extends Content {
   readonly id: string;
   n: number;
   /** It was sent at least once. */

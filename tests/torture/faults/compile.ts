@@ -1,13 +1,7 @@
 /** The fault libraries: C, compiled by the machine's own compiler when a test needs them. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { findProgram, type Need } from '../../machine.ts';
-
-export const cCompiler: Need = {
-  what: 'a C compiler',
-  found: () => process.platform === 'linux' && findProgram('gcc', 'cc') !== undefined,
-  howToGet: 'on Linux: apt-get install gcc libc6-dev',
-};
+import { cCompiler, findProgram } from '../../machine.ts';
 
 export interface FaultLibraries {
   readonly powercut: string;

@@ -4,8 +4,9 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { cCompiler } from '../../machine.ts';
 import { seeded } from '../seeded.ts';
-import { cCompiler, compileFaults, diskFaultEnvironment, type DiskFault } from './compile.ts';
+import { compileFaults, diskFaultEnvironment, type DiskFault } from './compile.ts';
 import { beginRecording, cutPower, type CutMode } from './power-cut.ts';
 
 const writer = join(import.meta.dirname, 'level-writer.ts');

@@ -19,7 +19,7 @@ export type Answer =
   | { readonly ok: true; readonly seq: number; readonly revision?: number }
   | { readonly ok: false; readonly code: string; readonly expected?: number };
 
-export interface SampleEntry {
+interface SampleEntry {
   readonly kind: string;
   readonly conversation: string;
   readonly seq: number;

@@ -17,7 +17,7 @@ export interface SampleOptions {
 export type Content = Omit<Request, 'n' | 'outbox'>;
 
 /** The commands of one outbox for one entity that are not answered yet. */
-export interface Lane {
+interface Lane {
   readonly waiting: Content[];
   underWay: number;
   answered: number;
