@@ -268,13 +268,13 @@ export const SETTINGS = {
   ),
 } as const satisfies Record<string, Setting<unknown>>;
 
-export type SettingName = keyof typeof SETTINGS;
+type SettingName = keyof typeof SETTINGS;
 type ValueOf<S> = S extends Setting<infer T> ? T : never;
 /** All settings with their values. */
 export type Config = { readonly [K in SettingName]: ValueOf<(typeof SETTINGS)[K]> };
 
 /** Where a value comes from. */
-export type Source = 'default' | 'environment' | 'file' | 'command line';
+type Source = 'default' | 'environment' | 'file' | 'command line';
 
 export interface Settled {
   readonly config: Config;

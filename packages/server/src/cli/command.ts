@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 /** Exit codes: 0 done, 1 failed, 2 wrong use. */
 export const EXIT = { done: 0, failed: 1, usage: 2 } as const;
 
-export interface Flag {
+interface Flag {
   readonly type: 'string' | 'boolean';
   readonly doc: string;
   /** What stands for the value in help, for strings. */

@@ -3,7 +3,7 @@ import type { ClientState } from '@duolog/sdk';
 import { harmlessLine } from './width.ts';
 
 /** Shorter interruptions are not worth a word. */
-export const QUIET_MS = 1_500;
+const QUIET_MS = 1_500;
 
 /** The line to show; empty while all is well. `brokenMs`: for how long the client has not been live. */
 export const bannerOf = (state: ClientState, nowMs: number, brokenMs: number): string => {

@@ -15,14 +15,14 @@ import { Room } from './room.ts';
 import { Terminal } from './terminal.ts';
 import type { Output } from './terminal.ts';
 
-export interface Input {
+interface Input {
   setRawMode(on: boolean): unknown;
   on(event: 'data', listener: (chunk: string | Buffer) => void): unknown;
   off(event: 'data', listener: (chunk: string | Buffer) => void): unknown;
   resume(): unknown;
   pause(): unknown;
 }
-export interface Screen extends Output {
+interface Screen extends Output {
   readonly columns: number;
   readonly rows: number;
   on(event: 'resize', listener: () => void): unknown;

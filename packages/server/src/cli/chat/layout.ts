@@ -1,10 +1,9 @@
 /** The whole screen from what is to be seen on it. Pure. */
-import { textOf } from './editor.ts';
 import type { Draft } from './editor.ts';
 import { bold, dim, inverse, unstyled, yellow } from './styles.ts';
 import { cut, fit, harmlessLine, widthOf, wrap } from './width.ts';
 
-export interface ListItem {
+interface ListItem {
   readonly title: string;
   readonly unread: number;
   readonly selected: boolean;
@@ -160,6 +159,3 @@ export const picture = (scene: Scene): Picture => {
     maxScroll,
   };
 };
-
-/** Whether a draft is one line that begins a command. */
-export const isCommand = (draft: Draft): boolean => textOf(draft).startsWith('/');

@@ -8,7 +8,6 @@ export const bold = sgr(1);
 export const dim = sgr(2);
 export const inverse = sgr(7);
 export const red = sgr(31);
-export const green = sgr(32);
 export const yellow = sgr(33);
 
 // oxlint-disable-next-line no-control-regex -- attributes are escape sequences

@@ -5,7 +5,7 @@ import type { Alive } from '../../pump/messages.ts';
 export const OWN_ADDRESS = '';
 
 /** Chat servers named to a client, at most. */
-export const MAX_SERVERS = 3;
+const MAX_SERVERS = 3;
 
 /**
  * Addresses of up to three live gateways that are not draining, best first, by the power of two choices: of two drawn at
