@@ -194,6 +194,30 @@ test.each<[string, readonly string[], string]>([
   15_000,
 );
 
+test('with --to a conversation is opened, or begun with somebody of that handle [OPS14]', async () => {
+  const server = await stage.serve();
+  const folder = stage.folder();
+  for (const handle of ['alice', 'bob']) await signUp({ url: server.url, handle, password });
+  writeFileSync(join(folder, 'password'), password);
+  for (const _attempt of ['begun', 'opened']) {
+    const window = new Window([
+      'chat',
+      server.url,
+      '--folder',
+      folder,
+      '--user',
+      'alice',
+      '--password-file',
+      join(folder, 'password'),
+      '--to',
+      'bob',
+    ]);
+    await window.shows(' bob · you are alice');
+    window.type('/quit\r');
+    expect(await window.ended).toBe(0);
+  }
+}, 20_000);
+
 test('an account open in one terminal is not opened in another [OPS14]', async () => {
   const server = await stage.serve();
   const folder = stage.folder();

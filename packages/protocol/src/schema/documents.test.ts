@@ -73,10 +73,10 @@ test('every operation has its params, results, errors and headers [API11]', () =
     const { post } = document.paths[`/v1/${name}`] ?? {};
     const method = METHODS[name];
     expect([name, post?.operationId, post?.summary]).toEqual([name, name, method.doc]);
-    expect([
+    expect([name, Object.keys(post?.requestBody.content['application/json'].schema['properties'] ?? {})]).toEqual([
       name,
-      Object.keys(post?.requestBody.content['application/json'].schema['properties'] ?? {}),
-    ]).toEqual([name, Object.keys(method.params)]);
+      Object.keys(method.params),
+    ]);
     expect([name, post?.security.length]).toEqual([name, method.auth === 'device' ? 1 : 0]);
     expect([name, post?.parameters?.map((parameter) => parameter.name)]).toEqual([
       name,
@@ -100,7 +100,8 @@ test('all schemas of OpenAPI are JSON Schema, and every reference leads somewher
     [path, post.requestBody.content['application/json'].schema] as const,
     [
       `${path} 200`,
-      (post.responses['200'] as { content: { 'application/json': { schema: Schema } } }).content['application/json'].schema,
+      (post.responses['200'] as { content: { 'application/json': { schema: Schema } } }).content['application/json']
+        .schema,
     ] as const,
   ]);
   const faults = [...Object.entries(document.components.schemas), ...bodies].flatMap(([where, schema]) =>

@@ -87,7 +87,9 @@ class FullScreen {
     input.resume();
     screen.on('resize', this.#onResize);
     void this.#options.ended.then(() => this.#ended.resolve({ quit: true }));
-    this.#openFirst(first);
+    // What keeps it from being opened is on the screen already.
+    if (first !== undefined) this.#openFirst(first).catch(() => undefined);
+    this.#openNewest();
     this.#changed();
     try {
       return await this.#ended.promise;
@@ -135,7 +137,7 @@ class FullScreen {
     return [
       ...quiet,
       client.on('conversation', () => {
-        if (this.#room.id === undefined) this.#openFirst(undefined);
+        this.#openNewest();
         this.#changed();
       }),
       client.on('message', ({ sender }) => {
@@ -145,11 +147,17 @@ class FullScreen {
     ];
   }
 
-  #openFirst(wanted: string | undefined): void {
-    const [named] = wanted === undefined ? [] : matching({ client: this.#client, names: this.#names }, wanted);
+  #openNewest(): void {
     const [newest] = this.#client.conversations;
-    const first = named ?? newest;
-    if (first !== undefined) this.#open(first.conversation);
+    if (newest !== undefined && this.#room.id === undefined) this.#open(newest.conversation);
+  }
+
+  /** Opens what was asked for: a conversation that is there, or one to be begun with that handle. */
+  async #openFirst(wanted: string): Promise<void> {
+    const [known] = matching({ client: this.#client, names: this.#names }, wanted);
+    if (known !== undefined) return this.#open(known.conversation);
+    await this.#client.live();
+    await this.#act(`/chat ${wanted}`);
   }
 
   #keepDraft(): void {
