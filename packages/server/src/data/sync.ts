@@ -67,8 +67,7 @@ export const readSync = async (
   ]);
   // Empty below the head: grown between the two reads, or expired.
   if (values.length === 0 && head > cursor.useq) values = await readRun(store, entity, cursor.useq, limit, damaged);
-  if (cursor.useq > head + values.length || (values.length === 0 && head > cursor.useq))
-    return { state: 'reset', head };
+  if (values.length === 0 && head !== cursor.useq) return { state: 'reset', head };
   const last = cursor.useq + values.length;
   head = Math.max(head, last);
   return {

@@ -27,17 +27,18 @@ export const wakeFollowers = (log: DigestLog): void => {
   for (const wake of waiting) wake();
 };
 
-/** A promise of the next batch, made before reading so that none is missed. */
+/** A promise of the next batch, made before reading so that none is missed; `forget` when it is not waited for any more. */
 const nextBatch = (log: DigestLog, signal: AbortSignal): { readonly arrived: Promise<void>; forget(): void } => {
   const { promise, resolve } = Promise.withResolvers<void>();
-  log.waiting.add(resolve);
-  signal.addEventListener('abort', () => resolve(), { once: true });
-  if (signal.aborted || log.closed) resolve();
+  const arrive = (): void => resolve();
+  log.waiting.add(arrive);
+  signal.addEventListener('abort', arrive);
+  if (signal.aborted || log.closed) arrive();
   return {
     arrived: promise,
     forget: () => {
-      log.waiting.delete(resolve);
-      resolve();
+      log.waiting.delete(arrive);
+      signal.removeEventListener('abort', arrive);
     },
   };
 };
