@@ -199,7 +199,7 @@ test('with --to a conversation is opened, or begun with somebody of that handle 
   const folder = stage.folder();
   for (const handle of ['alice', 'bob']) await signUp({ url: server.url, handle, password });
   writeFileSync(join(folder, 'password'), password);
-  for (const _attempt of ['begun', 'opened']) {
+  for (const attempt of ['begun', 'opened']) {
     const window = new Window([
       'chat',
       server.url,
@@ -214,7 +214,7 @@ test('with --to a conversation is opened, or begun with somebody of that handle 
     ]);
     await window.shows(' bob · you are alice');
     window.type('/quit\r');
-    expect(await window.ended).toBe(0);
+    expect([attempt, await window.ended]).toEqual([attempt, 0]);
   }
 }, 20_000);
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { createClient, signUp } from '@duolog/sdk';
+import { createClient, logIn, signUp } from '@duolog/sdk';
 import { Stage, until } from './server-process.ts';
 
 const stage = new Stage();
@@ -95,6 +95,27 @@ test('requests under way when it is told to stop are answered [OPS6]', async () 
   const outcomes = await Promise.allSettled(asked);
   expect(outcomes.map(({ status }) => status)).toEqual(Array.from({ length: 12 }, () => 'fulfilled'));
   expect(await server.ended).toBe(0);
+});
+
+test('with too little space free nothing new is stored, readiness says why, and reading goes on [OPS8] [LIM9]', async () => {
+  const data = join(stage.folder(), 'data');
+  const first = await stage.serve({ DUOLOG_DATA: data });
+  await signUp({ url: first.url, handle: 'alice', password });
+  const { token } = await logIn({ url: first.url, handle: 'alice', password, deviceName: 'test' });
+  first.child.kill('SIGTERM');
+  await first.ended;
+  const { url } = await stage.serve({ DUOLOG_DATA: data, DUOLOG_RESERVE_MIB: '1048576' });
+  const ready = await fetch(`${url}/ready`);
+  expect([ready.status, await ready.json()]).toEqual([503, { ready: false, reasons: ['the disk is full'] }]);
+  const call = (method: string, body: object): Promise<Response> =>
+    fetch(`${url}/v1/${method}`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { authorization: `Bearer ${token}` },
+    });
+  const refused = await call('account.signUp', { handle: 'bob', password });
+  expect([refused.status, refused.headers.has('retry-after')]).toEqual([507, true]);
+  expect((await call('account.get', {})).status).toBe(200);
 });
 
 test('a port that is taken is told, and nothing is left [OPS7]', async () => {
