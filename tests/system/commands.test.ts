@@ -54,7 +54,8 @@ test('config prints all settings with their sources, whole even into a pipe [OPS
 
 test('an account is made in the data folder when no server runs, and at the server when one does [OPS12]', async () => {
   const data = join(stage.folder(), 'data');
-  const offline = stage.duolog(['user', 'add', 'alice', '--data', data], { input: `${password}\n` });
+  const closed = { DUOLOG_SIGN_UPS_PER_HOUR: '0' };
+  const offline = stage.duolog(['user', 'add', 'alice', '--data', data], { input: `${password}\n`, env: closed });
   expect(await offline.ended).toBe(0);
   expect(offline.stdout()).toMatch(/^alice can log in now \(user u\S{16}, in /);
   const server = await stage.serve({ DUOLOG_DATA: data });

@@ -34,7 +34,9 @@ const withStore = async (config: Config, use: (url: string) => Promise<string>):
     write: (line) => process.stderr.write(line),
     now: () => Date.now(),
   });
-  const server = await boot({ config: { ...config, host: '127.0.0.1', port: 0 }, version: programVersion(), log });
+  // Whoever may write to the folder may add users, also where sign-ups are closed.
+  const own = { host: '127.0.0.1', port: 0, signUpsPerHour: 1 };
+  const server = await boot({ config: { ...config, ...own }, version: programVersion(), log });
   try {
     return await use(server.url);
   } finally {
