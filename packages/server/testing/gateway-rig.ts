@@ -5,6 +5,7 @@ import type { Envelope } from '../src/core/commands.ts';
 import type { Parcel } from '../src/core/decision.ts';
 import { nameKey, userKey } from '../src/core/rows.ts';
 import { createQueries } from '../src/data/queries.ts';
+import type { SyncPage } from '../src/data/sync.ts';
 import { DirectBus } from '../src/engines/bus-memory.ts';
 import { ManualClock } from '../src/engines/clock-manual.ts';
 import { MemoryLedgerWorld, openMemoryLedger } from '../src/engines/ledger-memory.ts';
@@ -20,7 +21,7 @@ import type { Bus } from '../src/ports/bus.ts';
 import type { Passwords } from '../src/ports/passwords.ts';
 import type { NodeMessage, Outcome } from '../src/pump/messages.ts';
 import { createNode } from '../src/pump/node.ts';
-import type { Node } from '../src/pump/node.ts';
+import type { Node, Role } from '../src/pump/node.ts';
 import { createDispatch } from '../src/roles/dispatch.ts';
 import type { Dispatch } from '../src/roles/dispatch.ts';
 import type { Connection, Socket } from '../src/roles/gateway/connection.ts';
@@ -182,6 +183,8 @@ export interface GatewayRigOptions {
   readonly settings?: Partial<GatewaySettings>;
   readonly rates?: Partial<RateSettings>;
   readonly partitions?: number;
+  /** Owners are nodes of their own: {@link GatewayRig.startWorker}. */
+  readonly apart?: boolean;
   /** Chance as it comes; else always the middle. */
   readonly random?: boolean;
 }
@@ -204,6 +207,14 @@ export class GatewayRig {
   readonly alarms: string[] = [];
   /** Messages between edge and owner that are lost. */
   lost: (message: NodeMessage) => boolean = () => false;
+  /** What a store that is behind would answer instead. */
+  behind: (page: SyncPage) => SyncPage = (page) => page;
+  readonly #buses = new DirectBus<NodeMessage>();
+  /** Delivers under the gateway's name what was held back. */
+  readonly #late: Bus<NodeMessage> = { ...this.#buses.open('gateway') };
+  readonly #partitions: number;
+  readonly #apart: boolean;
+  readonly #workers = new Map<string, Node>();
   #devices = 0;
 
   private constructor(options: GatewayRigOptions) {
@@ -215,21 +226,13 @@ export class GatewayRig {
       write: (line) => void this.logged.push(line),
       now: () => clock.now(),
     });
-    const { ledger, store } = openMemoryLedger<Parcel>(this.world, { clock });
-    this.node = createNode({
-      bus: losing(new DirectBus<NodeMessage>().open('node'), (message) => this.lost(message)),
-      clock,
-      ledger,
-      store,
-      partitions,
-      roles: ['gateway', 'api', 'worker'],
-      version: 'test',
-      load: () => 0,
-      alone: true,
-      alarm: ({ what }) => void this.alarms.push(what),
-    });
+    this.#partitions = partitions;
+    this.#apart = options.apart === true;
+    const { store } = openMemoryLedger<Parcel>(this.world, { clock });
+    this.node = this.#makeNode('gateway', this.#apart ? ['gateway', 'api'] : ['gateway', 'api', 'worker']);
+    const queries = createQueries({ store, epoch: EPOCH, alarm: (message) => void this.alarms.push(message) });
     this.context = {
-      queries: createQueries({ store, epoch: EPOCH, alarm: (message) => void this.alarms.push(message) }),
+      queries: { ...queries, sync: async (...asked) => this.behind(await queries.sync(...asked)) },
       clock,
       passwords: plainPasswords,
       tokens: createTokens('a secret for tests that is long enough'),
@@ -255,7 +258,45 @@ export class GatewayRig {
   static async open(options: GatewayRigOptions = {}): Promise<GatewayRig> {
     const rig = new GatewayRig(options);
     await rig.clock.run(rig.node.start());
+    if (rig.#apart) {
+      await rig.startWorker('first');
+      await rig.until(() => rig.node.ready() || undefined);
+    }
     return rig;
+  }
+
+  #makeNode(name: string, roles: readonly Role[]): Node {
+    const { clock } = this;
+    const bus = losing(this.#buses.open(name), (message) => this.lost(message));
+    return createNode({
+      bus,
+      clock,
+      ...openMemoryLedger<Parcel>(this.world, { clock }),
+      partitions: this.#partitions,
+      roles,
+      version: 'test',
+      load: () => 0,
+      alone: !this.#apart,
+      alarm: ({ what }) => void this.alarms.push(what),
+    });
+  }
+
+  /** Another node, which owns partitions once it finds that nobody else does. */
+  async startWorker(name: string): Promise<Node> {
+    const worker = this.#makeNode(name, ['worker']);
+    this.#workers.set(name, worker);
+    await this.clock.run(worker.start());
+    return worker;
+  }
+
+  /** Ends it in peace. */
+  async stopWorker(name: string): Promise<void> {
+    await this.#workers.get(name)?.drain();
+  }
+
+  /** Brings a message to its receiver that was lost before. */
+  deliver(to: string, message: NodeMessage): void {
+    this.#late.send(to, message);
   }
 
   /** Moves the clock until something is there. */

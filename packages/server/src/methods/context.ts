@@ -7,7 +7,7 @@ import type { Tokens } from '../ports/tokens.ts';
 import type { Rates } from './rates.ts';
 
 /** Which chat servers a client may connect to; the api role's discovery knows. */
-export interface ChatServers {
+interface ChatServers {
   /** Up to three addresses, best first; none while no chat server is known. */
   find(): readonly string[];
 }

@@ -153,9 +153,11 @@ test('no password and no hash of one is in what is stored of a command, nor in a
   expect([...stored, ...rig.logged].filter((text) => text.includes(password))).toEqual([]);
 });
 
-test('one can log in at once after signing up, however the partitions lie [ACC5]', async () => {
-  for (let i = 0; i < 6; i++) {
-    const rig = await GatewayRig.open({ partitions: 8 });
+test('logging in waits for an account that is still on its way from its name [ACC5]', async () => {
+  const rig = await GatewayRig.open({ partitions: 8 });
+  const lost: string[] = [];
+  rig.lost = ({ type }) => type === 'parcels' && lost.push(type) === 1;
+  for (let i = 0; lost.length === 0; i++) {
     const handle = `user${i}`;
     ok(await rig.call('account.signUp', { handle, password }));
     expect(ok(await rig.call('session.logIn', { handle, password, deviceName: 'x' })).token).toBeString();
@@ -294,4 +296,22 @@ test('resets are let in by a bucket, runs are not counted [SYN3]', async () => {
   expect((await b.result('sync', { epoch: rig.context.queries.epoch, cursor: 0 })).state).toBe('run');
   await rig.clock.advance(1_000);
   expect((await b.result('sync', { epoch: 'other', cursor: 1 })).state).toBe('reset');
+});
+
+test('a store that is behind is asked again until it has what the edge has heard of [COM8, SYN3]', async () => {
+  const rig = await GatewayRig.open();
+  const { a, b, conversation } = await rig.pair();
+  await a.result('message.send', { conversation, text: 'new' });
+  await rig.settle();
+  const { queries } = rig.context;
+  let behind = 5;
+  rig.behind = (page) =>
+    behind-- > 0 && page.state === 'run' ? { ...page, head: 3, entries: '', count: 0, more: false } : page;
+  const pulled = await b.result('sync', { epoch: queries.epoch, cursor: 3 });
+  expect([pulled.head, pulled.entries.length]).toEqual([4, 1]);
+  behind = 1_000;
+  expect(await b.error('sync', { epoch: queries.epoch, cursor: 3 })).toMatchObject({
+    code: 'unavailable',
+    retry: 'later',
+  });
 });

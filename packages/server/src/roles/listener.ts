@@ -1,5 +1,5 @@
 /** The one port of a process: HTTP for the api, WebSocket for the gateway. Alone here Bun's own server is used. */
-import type { Server, ServerWebSocket } from 'bun';
+import type { Server, WebSocketHandler } from 'bun';
 import { LIMITS, SOCKET_PATH } from '@duolog/protocol';
 import type { Log } from '../ports/log.ts';
 import type { Connection } from './gateway/connection.ts';
@@ -44,6 +44,28 @@ const isSocketRequest = (request: Request): boolean => {
   return path === SOCKET_PATH || path.startsWith(`${SOCKET_PATH}?`);
 };
 
+const socketHandlers = (gateway: Gateway | undefined): WebSocketHandler<Data> => ({
+  // Beats are counted by the gateway (PRE5): no timer and no pings per connection.
+  idleTimeout: 0,
+  sendPings: false,
+  perMessageDeflate: false,
+  maxPayloadLength: MAX_READ_BYTES,
+  backpressureLimit: BACKPRESSURE_LIMIT_BYTES,
+  closeOnBackpressureLimit: true,
+  open: (socket) => {
+    socket.data.connection = gateway?.open(socket);
+  },
+  message: ({ data: { connection } }, frame) => {
+    if (connection !== undefined) gateway?.message(connection, frame);
+  },
+  drain: ({ data: { connection } }) => {
+    if (connection !== undefined) gateway?.drained(connection);
+  },
+  close: ({ data: { connection } }) => {
+    if (connection !== undefined) gateway?.closed(connection);
+  },
+});
+
 export const listen = (options: ListenerOptions): Listener => {
   const { gateway, log } = options;
 
@@ -71,30 +93,7 @@ export const listen = (options: ListenerOptions): Listener => {
       log.error('a request could not be answered', {}, cause);
       return plain(500, 'A fault of the server.');
     },
-    websocket: {
-      // Beats are counted by the gateway (PRE5): no timer and no pings per connection.
-      idleTimeout: 0,
-      sendPings: false,
-      perMessageDeflate: false,
-      maxPayloadLength: MAX_READ_BYTES,
-      backpressureLimit: BACKPRESSURE_LIMIT_BYTES,
-      closeOnBackpressureLimit: true,
-      open: (socket: ServerWebSocket<Data>) => {
-        socket.data.connection = gateway?.open(socket);
-      },
-      message: (socket: ServerWebSocket<Data>, data) => {
-        const { connection } = socket.data;
-        if (connection !== undefined) gateway?.message(connection, data);
-      },
-      drain: (socket: ServerWebSocket<Data>) => {
-        const { connection } = socket.data;
-        if (connection !== undefined) gateway?.drained(connection);
-      },
-      close: (socket: ServerWebSocket<Data>) => {
-        const { connection } = socket.data;
-        if (connection !== undefined) gateway?.closed(connection);
-      },
-    },
+    websocket: socketHandlers(gateway),
   });
 
   return {

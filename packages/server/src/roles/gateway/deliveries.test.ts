@@ -186,3 +186,38 @@ test('two connections of a user may watch the same; one that leaves takes nothin
   await rig.settle();
   expect(a.events('positions')).toHaveLength(1);
 });
+
+test('of a user’s connections only those that watch are told positions [GAT11]', async () => {
+  const rig = await GatewayRig.open();
+  const { a, b, alice, conversation } = await rig.pair();
+  const sister = await rig.join(await rig.addDevice(alice.user));
+  await sister.result('watch', { conversations: [conversation] });
+  await a.result('message.send', { conversation, text: 'one' });
+  await b.result('conversation.read', { conversation, seq: 1 });
+  await rig.settle();
+  expect([a.events('positions').length, sister.events('positions').length]).toEqual([0, 1]);
+});
+
+test('who joins, or leaves and comes back, may watch from then on [GAT11, CON8]', async () => {
+  const rig = await GatewayRig.open();
+  const { a, b, alice, bob } = await rig.pair();
+  const conversation = 'g.0123456789abcdef';
+  await a.result('group.create', { conversation, name: 'g', members: [] });
+  expect((await b.error('watch', { conversations: [conversation] })).code).toBe('notFound');
+  await a.result('group.add', { conversation, users: [bob.user] });
+  await b.result('watch', { conversations: [conversation] });
+  await a.result('conversation.read', { conversation, seq: 2 });
+  await rig.settle();
+  expect(b.events('positions')).toEqual([{ type: 'positions', conversation, read: { [alice.user]: 2 } }]);
+  await b.result('group.leave', { conversation });
+  await a.result('conversation.read', { conversation, seq: 3 });
+  await a.result('group.add', { conversation, users: [bob.user] });
+  await a.result('conversation.read', { conversation, seq: 4 });
+  await rig.settle();
+  expect(b.events('positions')).toHaveLength(1);
+  await b.result('watch', { conversations: [conversation] });
+  await a.result('message.send', { conversation, text: 'welcome back' });
+  await a.result('conversation.read', { conversation, seq: 5 });
+  await rig.settle();
+  expect(b.events('positions').slice(1)).toEqual([{ type: 'positions', conversation, read: { [alice.user]: 5 } }]);
+});

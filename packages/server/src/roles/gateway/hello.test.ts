@@ -78,6 +78,17 @@ test('anything but hello comes too early [GAT1]', async () => {
   expect(rig.gateway.size).toBe(0);
 });
 
+test('another method with the params of hello signs nobody in [GAT1]', async () => {
+  const rig = await GatewayRig.open();
+  const alice = await rig.signUp('alice');
+  for (const method of ['sync', 'no.such', 'HELLO', 1, null]) {
+    const client = rig.connect();
+    client.frame(JSON.stringify({ id: 1, method, params: { versions: [1], token: alice.token } }));
+    await rig.settle();
+    expect([method, client.code]).toEqual([method, CLOSE_CODES.badFrame.code]);
+  }
+});
+
 test('a malformed hello names the field and ends the connection [GAT1, GAT7]', async () => {
   const rig = await GatewayRig.open();
   const client = rig.connect();

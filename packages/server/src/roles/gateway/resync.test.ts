@@ -5,26 +5,52 @@ import type { NodeMessage } from '../../../src/pump/messages.ts';
 const isEntries = (message: NodeMessage): boolean =>
   message.type === 'link' && message.items.some(({ kind }) => kind === 'entry');
 
+/** Whether the message tells this user of an entry. */
+const tells = (message: NodeMessage, user: string): boolean =>
+  message.type === 'link' && message.items.some((item) => item.kind === 'entry' && item.to.some(([to]) => to === user));
+
 test('a lost link message is noticed within a second: clients are told the heads [COM8, GAT10]', async () => {
   for (const partitions of [1, 4]) {
     const rig = await GatewayRig.open({ partitions });
-    const { a, b, conversation } = await rig.pair();
+    const { a, b, bob, conversation } = await rig.pair();
     await rig.clock.advance(2_000);
     let lost = 0;
     rig.lost = (message) => {
-      if (!isEntries(message) || lost >= partitions) return false;
+      if (lost > 0 || !tells(message, bob.user)) return false;
       lost += 1;
       return true;
     };
     a.say('message.send', { conversation, text: 'lost on the way' });
     await rig.clock.advance(1_500);
-    expect(lost).toBeGreaterThan(0);
-    rig.lost = () => false;
-    const [head] = b.events('head');
-    expect(head).toEqual({ type: 'head', epoch: EPOCH, useq: 4 });
+    expect(lost).toBe(1);
+    expect(b.events('head')).toEqual([{ type: 'head', epoch: EPOCH, useq: 4 }]);
     const pulled = await b.result('sync', { epoch: EPOCH, cursor: 3 });
     expect(pulled.entries).toMatchObject([{ useq: 4, message: { text: 'lost on the way' } }]);
   }
+});
+
+test('a new owner is told at once who is here and what they watch [COM8, GAT10]', async () => {
+  const rig = await GatewayRig.open({ apart: true });
+  const { a, b, bob, conversation } = await rig.pair();
+  await a.result('watch', { conversations: [conversation] });
+  const second = await rig.startWorker('second');
+  await rig.clock.advance(8_000);
+  for (const client of [a, b]) client.beat();
+  await rig.clock.run(rig.stopWorker('first'));
+  for (let i = 0; i < 12; i++) {
+    await rig.clock.advance(1_000);
+    for (const client of [a, b]) client.beat();
+  }
+  b.news();
+  await a.result('message.send', { conversation, text: 'to the new owner' });
+  await b.result('conversation.read', { conversation, seq: 1 });
+  await rig.settle();
+  expect(b.news().filter(({ type }) => type === 'entry')).toMatchObject([
+    { message: { text: 'to the new owner' } },
+    { kind: 'read' },
+  ]);
+  expect(a.events('positions')).toEqual([{ type: 'positions', conversation, read: { [bob.user]: 1 } }]);
+  expect(second.counters.commands).toBe(2);
 });
 
 test('who missed nothing is told nothing [GAT10]', async () => {
@@ -106,4 +132,46 @@ test('announcing again is paced, and reaches everybody [COM8]', async () => {
   expect(rig.gateway.counts.resyncs).toBe(1);
   expect(announced.size).toBe(600);
   expect(Math.max(...sizes)).toBeLessThanOrEqual(256);
+});
+
+test('what was overtaken on its way does not unroute a device that is back [COM8]', async () => {
+  const rig = await GatewayRig.open();
+  const { a, b, bob, conversation } = await rig.pair();
+  let late: NodeMessage | undefined;
+  rig.lost = (message) => {
+    if (late !== undefined || message.type !== 'submission') return false;
+    if (!message.requests.some((request) => 'soft' in request && request.soft.kind === 'route' && !request.soft.on))
+      return false;
+    late = message;
+    return true;
+  };
+  b.vanish();
+  await rig.settle();
+  const back = await rig.join(bob);
+  if (late === undefined) throw new Error('nothing was held back');
+  rig.deliver('gateway', late);
+  await rig.settle();
+  back.news();
+  await a.result('message.send', { conversation, text: 'welcome back' });
+  await rig.settle();
+  expect(back.news()).toMatchObject([{ type: 'entry', message: { text: 'welcome back' } }]);
+});
+
+test('a device that is replaced stays routed all the time, one that leaves is not, nor is what it watched [COM8]', async () => {
+  const rig = await GatewayRig.open();
+  const { a, alice, conversation } = await rig.pair();
+  await a.result('watch', { conversations: [conversation] });
+  const withdrawn: string[] = [];
+  rig.lost = (message) => {
+    if (message.type !== 'submission') return false;
+    for (const request of message.requests)
+      if ('soft' in request && !request.soft.on) withdrawn.push(request.soft.kind);
+    return false;
+  };
+  const again = await rig.join(alice);
+  await rig.settle();
+  expect(withdrawn).toEqual(['watch']);
+  again.vanish();
+  await rig.settle();
+  expect(withdrawn).toEqual(['watch', 'route']);
 });

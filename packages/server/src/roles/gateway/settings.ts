@@ -35,7 +35,7 @@ export interface GatewaySettings {
   readonly reconnectsPerSecond: number;
 }
 
-export const GATEWAY_SETTINGS: GatewaySettings = {
+const GATEWAY_SETTINGS: GatewaySettings = {
   heartbeatMs: 5_000,
   backgroundHeartbeatMs: 25_000,
   helloMs: 10_000,

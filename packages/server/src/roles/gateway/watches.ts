@@ -62,14 +62,15 @@ export const createWatches = (options: {
       done();
     });
 
-  const begin = (conversation: ConversationId, user: UserId): Pair => {
+  /** The pair, watched by one connection more unless it was counted before. */
+  const begin = (conversation: ConversationId, user: UserId, counted: boolean): Pair => {
     const name = nameOf(conversation, user);
     let pair = pairs.get(name);
     if (pair === undefined) {
       pair = { conversation, user, count: 0 };
       pairs.set(name, pair);
     }
-    pair.count += 1;
+    if (!counted) pair.count += 1;
     return pair;
   };
 
@@ -94,15 +95,14 @@ export const createWatches = (options: {
     replace: (connection, conversations, id) => {
       const wanted = [...new Set(conversations)];
       const before = connection.watched ?? [];
-      const begun = wanted
-        .filter((conversation) => !before.includes(conversation))
-        .map((conversation) => begin(conversation, connection.user));
+      // Those watched already are told again: their owner dropped the watch if one left and came back meanwhile.
+      const told = wanted.map((conversation) => begin(conversation, connection.user, before.includes(conversation)));
       connection.watched = wanted.length === 0 ? undefined : wanted;
       for (const conversation of before) if (!wanted.includes(conversation)) end(conversation, connection.user);
-      let open = begun.length;
+      let open = told.length;
       let refused: WireError | undefined;
       if (open === 0) return connection.answered(id, '{}');
-      for (const pair of begun) {
+      for (const pair of told) {
         ask(pair, true, (outcome) => {
           open -= 1;
           if (!outcome.ok) {
