@@ -175,3 +175,22 @@ test('a device that is replaced stays routed all the time, one that leaves is no
   await rig.settle();
   expect(withdrawn).toEqual(['watch', 'route']);
 });
+
+test('a watch that was refused is not tried again behind the client’s back [GAT11]', async () => {
+  const rig = await GatewayRig.open();
+  const { a, b, bob } = await rig.pair();
+  const conversation = 'g.0123456789abcdef';
+  await a.result('group.create', { conversation, name: 'g', members: [] });
+  expect((await b.error('watch', { conversations: [conversation] })).code).toBe('notFound');
+  await a.result('group.add', { conversation, users: [bob.user] });
+  await rig.clock.advance(2_000);
+  rig.lost = (message) => tells(message, bob.user);
+  a.say('message.send', { conversation, text: 'x' });
+  await rig.clock.advance(1_500);
+  rig.lost = () => false;
+  await rig.clock.advance(1_500);
+  expect(b.events('head')).toHaveLength(1);
+  await a.result('conversation.read', { conversation, seq: 3 });
+  await rig.settle();
+  expect(b.events('positions')).toEqual([]);
+});
