@@ -170,6 +170,7 @@ const compose = (options: BootOptions, engines: Engines, watch: Watch): Parts =>
     authenticate: createAuthenticate(context),
     unready,
     rates: config,
+    answersCalls: config.roles.includes('api'),
     origins: config.origins,
     proxies: config.proxies,
     url: config.url,

@@ -1,6 +1,6 @@
 /** The engines of one process: LevelDB in the data folder, or memory. */
 import { mkdir } from 'node:fs/promises';
-import { randomId } from '@duolog/protocol';
+import { DuologError, randomId } from '@duolog/protocol';
 import { plantedFault } from '../config.ts';
 import type { Config } from '../config.ts';
 import type { Parcel } from '../core/decision.ts';
@@ -47,6 +47,9 @@ const openMemory = (config: Config, clock: Clock): Engines => ({
 
 /** Opens the engines the settings ask for. Rejects with what is to be done if they cannot be. */
 export const openEngines = async (config: Config, clock: Clock, { alarm, fatal }: Alarms): Promise<Engines> => {
+  if (!config.roles.includes('worker')) {
+    throw new DuologError('invalid', 'With the embedded store one process has it all: DUOLOG_ROLES must name worker.');
+  }
   if (config.engine === 'memory') return openMemory(config, clock);
   await mkdir(config.data, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
     throw folderFailed(config.data, cause);

@@ -331,3 +331,16 @@ test('no password and no token is in the log [OPS4]', async () => {
   expect(all).not.toContain(password);
   expect(all).not.toContain(auth.authorization.slice('Bearer '.length));
 });
+
+test('a process does only what its roles say [OPS15]', async () => {
+  const { url } = await start({ DUOLOG_ROLES: 'gateway,worker' });
+  expect((await call('account.signUp', { handle: 'x1y', password }, {}, url)).body.error?.detail).toContain(
+    'DUOLOG_ROLES',
+  );
+  expect((await fetch(`${url}/ready`)).status).toBe(200);
+  const apiAlone = await start({ DUOLOG_ROLES: 'api,worker' });
+  expect((await fetch(`${apiAlone.url}/v1/connect`, { headers: { upgrade: 'websocket' } })).status).toBe(503);
+  const there = await signIn(newHandle(), apiAlone.url);
+  expect((await call('server.find', {}, there.auth, apiAlone.url)).body.error?.code).toBe('unavailable');
+  await expect(start({ DUOLOG_ROLES: 'gateway,api' })).rejects.toThrow('DUOLOG_ROLES must name worker');
+});

@@ -21,6 +21,7 @@ const apiWith = (dispatch: Dispatch, unready: readonly string[] = []): Api => {
     authenticate: () => Promise.reject(new Error('the store broke')),
     unready: () => unready,
     rates: { signUpsPerHour: 10, logInsPerMinute: 10, logInsPerHandlePerMinute: 10 },
+    answersCalls: true,
     origins: [],
     proxies: [],
     url: undefined,

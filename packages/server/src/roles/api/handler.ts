@@ -13,6 +13,8 @@ import type { Routed } from './responses.ts';
 export interface ApiOptions extends CallOptions, PageOptions {
   /** Origins of pages allowed beside the server's own; `*`: all. */
   readonly origins: readonly string[];
+  /** Whether methods are answered, or the pages for operators alone: a process without this role has those too. */
+  readonly answersCalls: boolean;
   /** Proxies that are believed. */
   readonly proxies: readonly string[];
 }
@@ -25,6 +27,8 @@ export interface Api {
 }
 
 const FOREIGN_ORIGIN = 'Pages of this origin may not use this server; its setting DUOLOG_ORIGINS names those that may.';
+
+const NO_CALLS = 'This process answers no calls; its setting DUOLOG_ROLES does not name api.';
 
 export const createApi = (options: ApiOptions): Api => {
   const { log } = options;
@@ -44,6 +48,7 @@ export const createApi = (options: ApiOptions): Api => {
     const path = new URL(request.url).pathname;
     const peer = peerOf(request.headers, socketAddress, options.proxies);
     if (!path.startsWith(HTTP_PREFIX)) return page(request, path, peer);
+    if (!options.answersCalls) return ['unknown', errorResponse(wireError('notFound', NO_CALLS))];
     if (!allowed(request)) return ['origin', errorResponse(wireError('forbidden', FOREIGN_ORIGIN))];
     const origin = request.headers.get('origin');
     if (request.method === 'OPTIONS' && origin !== null) {
