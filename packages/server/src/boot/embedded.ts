@@ -5,6 +5,7 @@ import { plantedFault } from '../config.ts';
 import type { Config } from '../config.ts';
 import type { Parcel } from '../core/decision.ts';
 import { INSTALLATION_KEY, KEYS, logRow } from '../core/rows.ts';
+import { isLog } from '../data/log-run.ts';
 import { openLevel } from '../engines/ledger-level.ts';
 import { MemoryLedgerWorld, openMemoryLedger } from '../engines/ledger-memory.ts';
 import { createTokens, secretOf } from '../engines/tokens-hmac.ts';
@@ -15,7 +16,12 @@ import type { Tokens } from '../ports/tokens.ts';
 import { folderFailed } from './failures.ts';
 
 /** Where the engine finds what it has to know of the rows. */
-export const LAYOUT = { installation: { partition: INSTALLATION_KEY, key: KEYS.installation }, logRow } as const;
+export const LAYOUT = {
+  installation: { partition: INSTALLATION_KEY, key: KEYS.installation },
+  logRow,
+  // Buckets of logs are `c/<conversation>/<bucket>` and `u/<user>/<bucket>`; no id has a slash.
+  isLog: (partition: string): boolean => (partition.startsWith('c/') || partition.startsWith('u/')) && partition.includes('/', 2),
+} as const;
 /** Files of the data folder that are not the store's. */
 export const ALSO_OURS: readonly string[] = ['secret'];
 /** One process owns everything: more partitions would only divide its batches. */
