@@ -23,7 +23,7 @@ export interface ClientRun {
   readonly devicesEach: number;
 }
 
-const pauseMs = { least: 10, spread: 40 };
+const pauseMs = { least: 4, spread: 16 };
 /** A device comes and goes this often. */
 const churnEveryMs = 6000;
 
