@@ -17,6 +17,7 @@ import {
   outboxKey,
   userKey,
 } from '../packages/server/src/core/rows.ts';
+import { isLog } from '../packages/server/src/data/log-run.ts';
 import { systemClock } from '../packages/server/src/engines/clock-system.ts';
 import { openLevel } from '../packages/server/src/engines/ledger-level.ts';
 import type { Batch, Claim, Ledger } from '../packages/server/src/ports/ledger.ts';
@@ -97,7 +98,7 @@ const measure = async (size: number): Promise<void> => {
     directory,
     partitions: 1,
     clock: systemClock,
-    layout: { installation: { partition: INSTALLATION_KEY, key: KEYS.installation }, logRow },
+    layout: { installation: { partition: INSTALLATION_KEY, key: KEYS.installation }, logRow, isLog },
     alarm: fail,
     onFatal: fail,
     limits: { reserveBytes: 0 },

@@ -2,17 +2,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { logRow, INSTALLATION_KEY, KEYS } from '../../packages/server/src/core/rows.ts';
+import { isLog } from '../../packages/server/src/data/log-run.ts';
 import { ManualClock } from '../../packages/server/src/engines/clock-manual.ts';
-import { LEVEL_LIMITS, openLevel } from '../../packages/server/src/engines/ledger-level.ts';
+import { openLevel } from '../../packages/server/src/engines/ledger-level.ts';
 import type { Level } from '../../packages/server/src/engines/ledger-level.ts';
 import { droppedKey } from '../../packages/server/src/engines/level-keys.ts';
+import { LEVEL_LIMITS } from '../../packages/server/src/engines/level-limits.ts';
 import type { ParcelData } from '../../packages/server/src/ports/ledger.ts';
 import type { Row } from '../../packages/server/src/ports/store.ts';
 import { ledgerContract } from './ledger-contract.ts';
 import type { LedgerSubject } from './ledger-contract.ts';
 import { storeContract } from './store-contract.ts';
 
-const layout = { installation: { partition: INSTALLATION_KEY, key: KEYS.installation }, logRow };
+const layout = { installation: { partition: INSTALLATION_KEY, key: KEYS.installation }, logRow, isLog };
 const DAY_MS = 24 * 3600 * 1000;
 
 interface Opened {
@@ -33,7 +35,7 @@ const openIn = async (directory: string, clock: ManualClock): Promise<Opened> =>
     onFatal: (error) => {
       throw error;
     },
-    limits: { reserveBytes: 0, checkedTail: 0 },
+    limits: { reserveBytes: 0, checkedTail: 0, areaChars: 500 },
   });
   return { level, clock, directory };
 };

@@ -3,6 +3,9 @@ import { DuologError } from '@duolog/protocol';
 import { BUCKET_SIZE, bucketKey, bucketOf, numberOf, placeInBucket } from '../core/rows.ts';
 import type { Store } from '../ports/store.ts';
 
+/** Whether a Store partition is a bucket of a log (`c/…/0`, `u/…/0`, `t/…/0`): its rows come in order of their keys. */
+export const isLog = (partition: string): boolean => partition.includes('/', 2);
+
 /** Tells the operator that the store is damaged, and makes the error that says so to whoever asked. */
 export type Damaged = (what: string) => DuologError;
 

@@ -1,8 +1,8 @@
 /** Checks that no batch is missing in the middle: each digest names the stamp before it, and what it says has grown is there. */
-import type { RowRef } from '../ports/store.ts';
+import type { RowRef, Store } from '../ports/store.ts';
 import type { Database } from './level-folder.ts';
 import type { DigestRow } from './level-keys.ts';
-import { LAST_STAMP, decodeDigest, digestKey, droppedKey, rowKey, stampOf } from './level-keys.ts';
+import { LAST_STAMP, decodeDigest, digestKey, droppedKey, stampOf } from './level-keys.ts';
 
 /** Where the core puts things; the engine knows no more of it. */
 export interface LevelLayout {
@@ -10,6 +10,8 @@ export interface LevelLayout {
   readonly installation: RowRef;
   /** The row that holds number `n` of an entity's log. */
   readonly logRow: (entity: string, n: number) => RowRef;
+  /** Whether a Store partition is a part of a log: its rows are written once, in order of key. */
+  readonly isLog: (partition: string) => boolean;
 }
 
 const PAGE = 512;
@@ -74,7 +76,7 @@ const walkChain = async (
 
 /** Which of the logs do not end where the digests say. */
 const checkEnds = async (
-  db: Database,
+  store: Store,
   layout: LevelLayout,
   ends: ReadonlyMap<string, number>,
 ): Promise<readonly string[]> => {
@@ -83,7 +85,7 @@ const checkEnds = async (
   for (let i = 0; i < all.length && faults.length < MAX_FAULTS; i += PAGE) {
     const some = all.slice(i, i + PAGE);
     const rows = some.flatMap(([entity, to]) => [layout.logRow(entity, to), layout.logRow(entity, to + 1)]);
-    const found = await db.getMany(rows.map(({ partition, key }) => rowKey(partition, key)));
+    const found = await store.getMany(rows);
     for (const [j, [entity, to]] of some.entries()) {
       if (found[2 * j] === undefined) faults.push(`number ${to} of ${entity} is missing`);
       if (found[2 * j + 1] !== undefined) faults.push(`${entity} goes on beyond number ${to}, where it should end`);
@@ -96,12 +98,17 @@ const checkEnds = async (
  * What is wrong with the newest batches, as sentences; empty if nothing is. `tail`: so many characters of batches are
  * looked at, counted back from the newest of each partition.
  */
-export const faultsOfChain = async (db: Database, layout: LevelLayout, tail: number): Promise<readonly string[]> => {
+export const faultsOfChain = async (
+  db: Database,
+  store: Store,
+  layout: LevelLayout,
+  tail: number,
+): Promise<readonly string[]> => {
   const ends = new Map<string, number>();
   const faults: string[] = [];
   for (const partition of await digestPartitions(db)) {
     const fault = await walkChain(db, partition, tail, ends);
     if (fault !== undefined) faults.push(fault);
   }
-  return faults.length > 0 ? faults : checkEnds(db, layout, ends);
+  return faults.length > 0 ? faults : checkEnds(store, layout, ends);
 };

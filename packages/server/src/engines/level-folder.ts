@@ -59,7 +59,6 @@ export const openDatabase = async (
     createIfMissing: options.create,
     // Chosen by measurement: docs/decisions/0002-leveldb-settings.md.
     writeBufferSize: options.writeBufferBytes,
-    maxFileSize: 32 * 1024 * 1024,
     cacheSize: 32 * 1024 * 1024,
     compression: true,
   });

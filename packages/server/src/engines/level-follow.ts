@@ -104,10 +104,14 @@ export const trimDigests = async (
   const old = await beforeTail(db, log, keys, tail);
   const last = old.at(-1);
   if (last === undefined || log.closed) return false;
-  const batch = writer.begin();
-  for (const key of old) batch.del(key);
   log.dropped = stampOf(last);
-  batch.put(droppedKey(log.partition), String(log.dropped));
-  await writer.write(batch);
+  await writer.write({
+    rows: [],
+    drops: [],
+    own: (batch) => {
+      for (const key of old) batch.del(key);
+      batch.put(droppedKey(log.partition), String(stampOf(last)));
+    },
+  });
   return old.length === TRIM_PAGE;
 };

@@ -1,26 +1,46 @@
 /**
- * Where things are in the embedded database. A row of the Store is at `<partition> NUL <key>`; both are printable ASCII,
- * so rows of a partition lie together, in order of key. What the ledger keeps for itself lies before all of them, behind
- * the byte 1.
+ * Where things are in the embedded database, in its order of keys:
+ * what the ledger keeps for itself, behind the byte 1;
+ * rows of logs, in areas (level-places.ts): the byte 2, area, `/`, `<partition> NUL <key>`;
+ * all other rows: `<partition> NUL <key>`; and for each shelf of a log's bucket its area: `<partition> NUL`, the byte 1, first
+ * character of the keys. Partitions and keys are printable ASCII, so rows of a partition lie together, in order of key.
  */
 import type { Grown } from '../ports/ledger.ts';
 
 const SEPARATOR = '\0';
 const OWN = '\u0001';
-/** Above every key of the ledger's own, below every row of the Store. */
-export const FIRST_ROW = '\u0020';
+const SHELVED = '\u0002';
+/** Below every row of the Store, above the ledger's own. */
+export const FIRST_ROW = SHELVED;
 
 export const rowKey = (partition: string, key: string): string => partition + SEPARATOR + key;
-/** Bounds of all rows of a partition. */
+/** Bounds of all rows of a partition that is no log, or of what is noted of one that is. */
 export const partitionBounds = (partition: string): { readonly gte: string; readonly lt: string } => ({
   gte: partition + SEPARATOR,
   lt: partition + OWN,
 });
-/** Partition and key of a row's place. */
-export const splitRowKey = (place: string): readonly [partition: string, key: string] => {
-  const cut = place.indexOf(SEPARATOR);
-  return [place.slice(0, cut), place.slice(cut + 1)];
+/** Names the area of a shelf. */
+export const shelfKey = (partition: string, key: string): string => partition + SEPARATOR + OWN + key.charAt(0);
+/** The first character of the keys on a shelf, by what names its area. */
+export const firstOfShelf = (place: string): string => place.slice(-1);
+export const shelvedKey = (area: string, partition: string, key: string): string =>
+  `${SHELVED}${area}/${partition}${SEPARATOR}${key}`;
+
+/** Above every key on the shelf of this character, below the next shelf. */
+export const afterCharacter = (first: string): string => String.fromCharCode(first.charCodeAt(0) + 1);
+
+/** The row at a place: the names of its partition and key; undefined for what is no row of the Store. */
+export const splitPlace = (place: string): readonly [partition: string, key: string] | undefined => {
+  const start = place.startsWith(SHELVED) ? place.indexOf('/') + 1 : 0;
+  const cut = place.indexOf(SEPARATOR, start);
+  if (cut < 0 || place.startsWith(OWN) || place.startsWith(OWN, cut + 1)) return undefined;
+  return [place.slice(start, cut), place.slice(cut + 1)];
 };
+
+/** Names the newest area. */
+export const areaKey = `${OWN}area`;
+export const areaName = (number: number): string => String(number).padStart(8, '0');
+export const areaNumber = (name: string | undefined): number => Number(name ?? 0);
 
 const numbered = (kind: string, partition: number): string => `${OWN}${kind}/${String(partition).padStart(5, '0')}`;
 const stamped = (prefix: string, stamp: number): string => `${prefix}/${String(stamp).padStart(16, '0')}`;

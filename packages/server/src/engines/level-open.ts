@@ -1,8 +1,9 @@
 /** Opening the embedded store: whose it is, which installation, whether it is whole. */
-import { open } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuologError, randomId } from '@duolog/protocol';
 import type { Clock } from '../ports/clock.ts';
+import type { Store } from '../ports/store.ts';
 import { faultsOfChain } from './level-chain.ts';
 import type { LevelLayout } from './level-chain.ts';
 import type { Database } from './level-folder.ts';
@@ -55,14 +56,22 @@ export const newInstallation = (partitions: number, createdAt: number): Installa
   format: FORMAT,
 });
 
-/** Makes names in a folder durable. */
-export const syncFolder = async (directory: string): Promise<void> => {
-  const handle = await open(directory, 'r');
+/** Flushes a file, or the names in a folder. */
+export const flush = async (path: string): Promise<void> => {
+  const handle = await open(path, 'r');
   try {
     await handle.sync();
   } finally {
     await handle.close();
   }
+};
+
+/** LevelDB does not flush the manifest it begins when it is opened, nor the name it gives to CURRENT. */
+const flushNames = async (location: string): Promise<void> => {
+  const names = await readdir(location);
+  for (const name of names.filter((file) => file === 'CURRENT' || file.startsWith('MANIFEST-')))
+    await flush(join(location, name));
+  await flush(location);
 };
 
 export interface OpenOptions {
@@ -135,6 +144,7 @@ export const openOrCreate = async (
     if (damage !== undefined) throw damaged(directory, damage);
   }
   const db = await openDatabase(directory, { create: true, writeBufferBytes: options.writeBufferBytes });
+  await flushNames(location);
   const found = await readInstallation(db, options);
   if (found !== undefined) {
     if (found.partitions === partitions) return { db, installation: found };
@@ -147,13 +157,18 @@ export const openOrCreate = async (
   const installation = newInstallation(partitions, options.clock.now());
   const { partition, key } = options.layout.installation;
   await db.put(rowKey(partition, key), encodeInstallation(installation), { sync: true });
-  for (const folder of [location, directory, join(directory, '..')]) await syncFolder(folder);
+  for (const folder of [directory, join(directory, '..')]) await flush(folder);
   return { db, installation };
 };
 
 /** Rejects if batches are missing among the newest. */
-export const checkWhole = async (db: Database, directory: string, layout: LevelLayout, tail: number): Promise<void> => {
-  const faults = await faultsOfChain(db, layout, tail);
+export const checkWhole = async (
+  db: Database,
+  store: Store,
+  { directory, layout }: Pick<OpenOptions, 'directory' | 'layout'>,
+  tail: number,
+): Promise<void> => {
+  const faults = await faultsOfChain(db, store, layout, tail);
   if (faults.length === 0) return;
   throw damaged(directory, faults.length === 1 ? String(faults[0]) : `${faults[0]} (and ${faults.length - 1} more)`);
 };

@@ -5,32 +5,39 @@
  */
 import { DuologError } from '@duolog/protocol';
 import type { Database } from './level-folder.ts';
-import { partitionBounds } from './level-keys.ts';
+import type { Row } from '../ports/store.ts';
+import type { Places } from './level-places.ts';
 
 /** Faults that a torture test plants, and must find: batches are not fsynced; a failed write is taken for a success. */
 export type LevelPlant = 'no-sync' | 'write-on';
 
 export type WriteBatch = ReturnType<Database['batch']>;
 
+/** What one write of the database holds. */
+export interface Write {
+  readonly rows: readonly Row[];
+  /** Store partitions whose rows go. */
+  readonly drops: readonly string[];
+  /** Adds what the ledger keeps for itself. Called when everything before is written; `chars`: characters of the rows. */
+  readonly own: (batch: WriteBatch, chars: number) => void;
+}
+
 export interface LevelWriter {
-  /** A batch to be filled and given to `write` at once. */
-  begin(): WriteBatch;
-  /** Writes after everything given before; `drops` are Store partitions whose rows go with it. Rejects with `internal` after any failure. */
-  write(batch: WriteBatch, drops?: readonly string[]): Promise<void>;
+  /** Writes after everything given before. Rejects with `internal` after any failure. */
+  write(write: Write): Promise<void>;
   /** Resolves when everything given so far was tried. */
   idle(): Promise<void>;
-  /** Whether a write failed: nothing is written any more. */
-  readonly broken: boolean;
 }
 
 export interface LevelWriterOptions {
   readonly db: Database;
+  readonly places: Places;
   /** Told once, after the first failed write: the process is to stop. */
   readonly onFatal: (error: DuologError) => void;
   readonly plant?: LevelPlant | undefined;
 }
 
-export const levelWriter = ({ db, onFatal, plant }: LevelWriterOptions): LevelWriter => {
+export const levelWriter = ({ db, places, onFatal, plant }: LevelWriterOptions): LevelWriter => {
   const sync = plant !== 'no-sync';
   let failure: DuologError | undefined;
   let tail: Promise<void> = Promise.resolve();
@@ -46,35 +53,27 @@ export const levelWriter = ({ db, onFatal, plant }: LevelWriterOptions): LevelWr
     return error;
   };
 
-  const dropRows = async (batch: WriteBatch, drops: readonly string[]): Promise<void> => {
-    for (const partition of drops) for await (const key of db.keys(partitionBounds(partition))) batch.del(key);
-  };
-
-  const writeNow = async (batch: WriteBatch, drops: readonly string[]): Promise<void> => {
-    if (failure !== undefined) {
-      await batch.close();
-      throw failure;
-    }
+  const writeNow = async ({ rows, drops, own }: Write): Promise<void> => {
+    if (failure !== undefined && plant !== 'write-on') throw failure;
     try {
-      if (drops.length > 0) await dropRows(batch, drops);
+      const preparing = places.prepare(rows);
+      if (preparing !== undefined) await preparing;
+      const batch = db.batch();
+      own(batch, places.put(batch, rows));
+      for (const partition of drops) await places.drop(batch, partition);
       await batch.write({ sync });
     } catch (cause) {
-      if (plant === 'write-on') return;
       throw fail(cause);
     }
   };
 
   return {
-    begin: () => db.batch(),
-    write: (batch, drops = []) => {
-      const written = tail.then(() => writeNow(batch, drops));
+    write: (write) => {
+      const written = tail.then(() => writeNow(write));
       // The caller is told of a failure; the queue goes on to the next, which is refused in turn.
       tail = written.catch(() => undefined);
       return written;
     },
     idle: () => tail,
-    get broken() {
-      return failure !== undefined;
-    },
   };
 };
