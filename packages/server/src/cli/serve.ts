@@ -35,7 +35,7 @@ const stopSignal = (): Promise<NodeJS.Signals> =>
         resolve(signal);
       } else if (performance.now() - firstAt > SAME_SIGNAL_MS) process.exit(EXIT.failed);
     };
-    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, onSignal);
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, onSignal);
   });
 
 const withinMs = async (work: Promise<void>, ms: number): Promise<boolean> => {

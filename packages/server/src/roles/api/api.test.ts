@@ -6,7 +6,7 @@ import { boot } from '../../boot.ts';
 import type { Server } from '../../boot.ts';
 import { readConfig } from '../../config.ts';
 import { createLog } from '../../log.ts';
-import { frontPage } from './pages.ts';
+import { frontPage, pageResponse } from './pages.ts';
 
 const servers: Server[] = [];
 const logged: string[] = [];
@@ -312,9 +312,10 @@ test('the front page says what this is, and all its links are answered [API12]',
   expect((await fetch(server.url, { method: 'HEAD' })).status).toBe(200);
 });
 
-test('what a page shows of the request cannot be markup [API12]', async () => {
-  const page = frontPage({ version: '<i>', address: 'http://a"><script>x</script>&amp' });
-  expect(await page.text()).not.toMatch(/<script>|<i>|a">|&amp[^;]/);
+test('what a page shows of the request cannot be markup [API12]', () => {
+  const html = frontPage({ version: '<i>', address: 'http://a"><script>x</script>&amp' });
+  const page = pageResponse(html);
+  expect(html).not.toMatch(/<script>|<i>|a">|&amp[^;]/);
   expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
 });
 
@@ -342,5 +343,6 @@ test('a process does only what its roles say [OPS15]', async () => {
   expect((await fetch(`${apiAlone.url}/v1/connect`, { headers: { upgrade: 'websocket' } })).status).toBe(503);
   const there = await signIn(newHandle(), apiAlone.url);
   expect((await call('server.find', {}, there.auth, apiAlone.url)).body.error?.code).toBe('unavailable');
-  await expect(start({ DUOLOG_ROLES: 'gateway,api' })).rejects.toThrow('DUOLOG_ROLES must name worker');
+  const refused: unknown = await start({ DUOLOG_ROLES: 'gateway,api' }).catch((thrown: unknown) => thrown);
+  expect(String(refused)).toContain('DUOLOG_ROLES must name worker');
 });

@@ -28,9 +28,11 @@ const collect = async (body: ReadableStream<Uint8Array>): Promise<Uint8Array> =>
 
 /** The JSON value of a body; an empty one is `{}`. Rejects with `tooLarge` or `invalid`. */
 export const readJson = async (request: Request): Promise<unknown> => {
-  if (Number(request.headers.get('content-length') ?? 0) > LIMITS.maxFrameBytes) throw tooLarge();
+  const length = request.headers.get('content-length');
+  if (Number(length) > LIMITS.maxFrameBytes) throw tooLarge();
   if (request.body === null) return {};
-  const bytes = await collect(request.body);
+  // With a length the listener reads no more than that.
+  const bytes = length === null ? await collect(request.body) : new Uint8Array(await request.arrayBuffer());
   if (bytes.byteLength === 0) return {};
   try {
     return JSON.parse(utf8.decode(bytes));

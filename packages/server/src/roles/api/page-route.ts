@@ -1,7 +1,7 @@
 /** Everything that is read with GET. */
 import { openapi } from '@duolog/protocol/schema';
 import { wireError } from '../dispatch.ts';
-import { frontPage, referencePage } from './pages.ts';
+import { frontPage, pageResponse, referencePage } from './pages.ts';
 import { addressOf } from './remote-address.ts';
 import type { Peer } from './remote-address.ts';
 import { errorResponse, jsonResponse, methodNotAllowed } from './responses.ts';
@@ -21,8 +21,9 @@ type Page = (request: Request, peer: Peer) => Response;
 
 const pagesOf = ({ version, url, metricsText, unready }: PageOptions): Readonly<Record<string, Page>> => {
   const openapiJson = JSON.stringify(openapi(version));
+  const reference = referencePage(version);
   return {
-    '/': (request, peer) => frontPage({ version, address: addressOf(request, peer, url) }),
+    '/': (request, peer) => pageResponse(frontPage({ version, address: addressOf(request, peer, url) })),
     '/health': () => jsonResponse(JSON.stringify({ status: 'serving', version })),
     '/ready': () => {
       const reasons = unready();
@@ -33,7 +34,7 @@ const pagesOf = ({ version, url, metricsText, unready }: PageOptions): Readonly<
       return new Response(text, { headers: { 'content-type': contentType } });
     },
     '/openapi.json': () => jsonResponse(openapiJson, 200, { 'access-control-allow-origin': '*' }),
-    '/reference': () => referencePage(version),
+    '/reference': () => pageResponse(reference),
   };
 };
 

@@ -38,11 +38,11 @@ const PAGE_HEADERS = {
 const escapeHtml = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
-const page = (title: string, body: string): Response =>
-  new Response(
-    `<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>${escapeHtml(title)}</title>\n<style>${STYLE}</style>\n</head>\n<body>\n${body}\n</body>\n</html>\n`,
-    { headers: PAGE_HEADERS },
-  );
+const documentOf = (title: string, body: string): string =>
+  `<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>${escapeHtml(title)}</title>\n<style>${STYLE}</style>\n</head>\n<body>\n${body}\n</body>\n</html>\n`;
+
+/** An answer that is a page. */
+export const pageResponse = (html: string): Response => new Response(html, { headers: PAGE_HEADERS });
 
 export interface FrontPage {
   readonly version: string;
@@ -50,9 +50,9 @@ export interface FrontPage {
   readonly address: string;
 }
 
-export const frontPage = ({ version, address }: FrontPage): Response => {
+export const frontPage = ({ version, address }: FrontPage): string => {
   const url = escapeHtml(address);
-  return page(
+  return documentOf(
     'duolog',
     `<main>
 <h1>duolog</h1>
@@ -77,8 +77,8 @@ curl -s ${url}/v1/account.get -X POST -H 'Authorization: Bearer &lt;token&gt;'</
   );
 };
 
-export const referencePage = (version: string): Response =>
-  page(
+export const referencePage = (version: string): string =>
+  documentOf(
     'duolog reference',
     `<main class="wide">\n${referenceHtml()}\n<footer>duolog ${escapeHtml(version)} · <a href="/">back</a></footer>\n</main>`,
   );
