@@ -85,7 +85,7 @@ const { values: args } = parseArgs({
   options: {
     messages: { type: 'string', default: '200000' },
     sizes: { type: 'string', default: '1,16,128,1024' },
-    window: { type: 'string', default: '2' },
+    window: { type: 'string', default: '1' },
   },
 });
 
@@ -101,14 +101,14 @@ const measure = async (size: number): Promise<void> => {
     layout: { installation: { partition: INSTALLATION_KEY, key: KEYS.installation }, logRow, isLog },
     alarm: fail,
     onFatal: fail,
-    limits: { reserveBytes: 0 },
+    limits: { reserveBytes: 0, window: Number(args.window) },
   });
   const claim = await level.ledger.claim(0);
   if (claim === undefined) throw new Error('nobody contests this claim');
   const make = createWriter(claim);
   // A batch of one is bound by the disk: fewer of them show as much.
   const total = Math.min(Number(args.messages), size * 4_000);
-  const ledger = { ...level.ledger, window: Number(args.window) };
+  const { ledger } = level;
   await write(ledger, make, Math.floor(total / 4), size);
   const [cpuAt, startedAt] = [process.cpuUsage(), performance.now()];
   await write(ledger, make, total, size);

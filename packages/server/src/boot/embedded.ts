@@ -19,8 +19,7 @@ import { folderFailed } from './failures.ts';
 export const LAYOUT = {
   installation: { partition: INSTALLATION_KEY, key: KEYS.installation },
   logRow,
-  // Buckets of logs are `c/<conversation>/<bucket>` and `u/<user>/<bucket>`; no id has a slash.
-  isLog: (partition: string): boolean => (partition.startsWith('c/') || partition.startsWith('u/')) && partition.includes('/', 2),
+  isLog,
 } as const;
 /** Files of the data folder that are not the store's. */
 export const ALSO_OURS: readonly string[] = ['secret'];
