@@ -83,3 +83,45 @@ test('sockets that never read take little memory, are ended, and hold nobody up 
   back.destroy();
   sender.destroy();
 }, 60_000);
+
+test('a client that stops reading for a while is told the head when it reads on, and pulls the rest [SYN9, SYN7]', async () => {
+  const bob = await signUp(server.url, 'bob');
+  const { conversation } = await call(server.url, 'direct.create', { user: bob.user }, alice.token);
+  const sender = await RawSocket.join(server.url, alice.token);
+  const reader = await RawSocket.join(server.url, bob.token);
+  const { epoch, head } = await reader.result('sync', { cursor: 0 });
+  reader.stopReading();
+  const beating = setInterval(() => reader.write(beat), 500);
+  const text = 'x'.repeat(4_000);
+  // More than kernels take on both sides, and the 256 KiB that wait in the server.
+  const count = 3_200;
+  for (let i = 0; i < count; i += 16) {
+    await Promise.all(Array.from({ length: 16 }, () => sender.result('message.send', { conversation, text })));
+  }
+  expect(reader.items.filter(({ type }) => type === 'entry').length).toBeLessThan(count / 2);
+  reader.readAgain();
+  await until(
+    'the head is told',
+    () => reader.items.some(({ type }) => type === 'head') || reader.closed !== undefined,
+  );
+  const told = reader.items.flatMap((item) => (item.type === 'head' ? [item.useq] : []));
+  expect(told).toEqual([head + count]);
+  const useqs = reader.items.flatMap((item) => (item.type === 'entry' ? [item.useq] : []));
+  expect(useqs).toEqual(Array.from({ length: useqs.length }, (_, i) => head + 1 + i));
+  expect(useqs.length).toBeLessThan(count);
+  let cursor = useqs.at(-1) ?? 0;
+  while (cursor < head + count) {
+    const page = await reader.result('sync', { epoch, cursor });
+    expect(page.entries.map(({ useq }) => useq)).toEqual(
+      Array.from({ length: page.entries.length }, (_, i) => cursor + 1 + i),
+    );
+    cursor = page.entries.at(-1)?.useq ?? Number.POSITIVE_INFINITY;
+  }
+  await sender.result('message.send', { conversation, text: 'live again' });
+  await until('live entries come again', () =>
+    reader.items.some((item) => item.type === 'entry' && item.useq === head + count + 1),
+  );
+  clearInterval(beating);
+  reader.destroy();
+  sender.destroy();
+}, 60_000);
