@@ -42,6 +42,7 @@ const typeOf = (field: Field): string => {
     case 'map':
       return `object with values ${typeOf(field.values)}`;
     case 'object':
+      if (Object.keys(LIMITS).every((name) => Object.hasOwn(field.fields, name))) return link('limits', 'limits');
       return `object with ${Object.keys(field.fields)
         .map((name) => `\`${name}\``)
         .join(', ')}`;

@@ -16,7 +16,8 @@ p { margin: .5rem 0; }
 a { color: var(--accent); text-underline-offset: .18em; }
 a:focus-visible { outline: 2px solid var(--accent); outline-offset: 3px; border-radius: 3px; }
 ul.links { list-style: none; padding: 0; margin: 1.5rem 0; display: grid; gap: .6rem; grid-template-columns: repeat(auto-fit, minmax(13rem, 1fr)); }
-ul.links a { display: block; padding: .8rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px; text-decoration: none; }
+ul.links li { display: flex; }
+ul.links a { flex: 1; padding: .8rem 1rem; background: var(--card); border: 1px solid var(--line); border-radius: 10px; text-decoration: none; }
 ul.links a:hover { border-color: var(--accent); }
 ul.links small { display: block; color: var(--soft); }
 pre, code { font: .88em/1.55 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
@@ -66,12 +67,13 @@ export const frontPage = ({ version, address }: FrontPage): string => {
 <li><a href="/metrics">Metrics<small>Prometheus text</small></a></li>
 </ul>
 <h2>Chat from a terminal</h2>
-<pre>duolog chat ${url}</pre>
+<pre>npx duolog chat ${url}</pre>
 <h2>Build on it</h2>
 <p>Sign up and log in over HTTP, then open a WebSocket; the reference has every method.</p>
-<pre>curl -s ${url}/v1/account.signUp -d '{"handle":"alice","password":"correct horse"}'
-curl -s ${url}/v1/session.logIn -d '{"handle":"alice","password":"correct horse","deviceName":"curl"}'
-curl -s ${url}/v1/account.get -X POST -H 'Authorization: Bearer &lt;token&gt;'</pre>
+<pre>U=${url}/v1
+curl $U/account.signUp -d '{"handle":"ann","password":"correct horse"}'
+curl $U/session.logIn -d '{"handle":"ann","password":"correct horse","deviceName":"curl"}'
+curl $U/account.get -X POST -H "Authorization: Bearer $TOKEN"</pre>
 <footer>duolog ${escapeHtml(version)}</footer>
 </main>`,
   );
