@@ -60,6 +60,8 @@ export class Connection implements Answers, Caller {
   waiting: WaitingCall[] | undefined = undefined;
   /** The last command whose look-ups are under way: those behind it wait. */
   preparing: Promise<void> | undefined = undefined;
+  /** Characters of answers to queries that may still wait to be written: the client asked for them. */
+  askedLength = 0;
   watched: readonly ConversationId[] | undefined = undefined;
   lag: Lag | undefined = undefined;
 

@@ -117,6 +117,7 @@ class RunningGateway implements Gateway, Desk {
       counts,
       end,
       push: (connection, item) => writer.push(connection, item),
+      pushAnswer: (connection, item) => writer.pushAnswer(connection, item),
       hello: createSigningIn({ context, settings, seats, counts, routes, writer, log, end, ticksOf }),
       watch: (connection, id, params) => this.#watch(connection, id, params),
       broken: (connection, cause) => {

@@ -83,6 +83,8 @@ export const createRequests = (options: {
   readonly counts: GatewayCounts;
   readonly end: EndConnection;
   readonly push: (connection: Connection, item: string) => void;
+  /** The same for the answer to a query. */
+  readonly pushAnswer: (connection: Connection, item: string) => void;
   /** The first request of a connection. */
   readonly hello: (connection: Connection, id: number, params: unknown) => void;
   readonly watch: (connection: Connection, id: number, params: unknown) => void;
@@ -160,7 +162,8 @@ export const createRequests = (options: {
   const queryAnswers = (connection: Connection) => ({
     answered: (id: number, resultJson: string): void => {
       connection.reading -= 1;
-      answered(connection, id, resultJson);
+      finish(connection);
+      if (connection.state !== 'ended') options.pushAnswer(connection, replyItem(id, resultJson));
       resume(connection);
     },
     refused: (id: number, error: WireError): void => {

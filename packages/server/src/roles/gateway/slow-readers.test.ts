@@ -140,3 +140,33 @@ test('a socket that takes nothing any more is ended [SYN9]', async () => {
   await rig.settle();
   expect(rig.gateway.size).toBe(1);
 });
+
+test('a page longer than the send queue may wait while it is read, with replies behind it [SYN9]', async () => {
+  const rig = await GatewayRig.open({ rates, settings: { ...settings, maxSendQueueBytes: 100_000 } });
+  const { a, b, conversation } = await rig.pair();
+  for (let i = 0; i < 200; i++) await a.result('message.send', { conversation, text: '\u{1F600}'.repeat(4_096) });
+  await rig.settle();
+  b.socket.room = 0;
+  const pages = [1, 2, 3].map(() => b.say('message.list', { conversation, limit: 200 }));
+  await rig.settle();
+  expect(b.socket.getBufferedAmount()).toBeGreaterThan(3_000_000);
+  for (let i = 0; i < 50; i++) {
+    b.socket.read(50_000);
+    b.say('message.send', { conversation, text: 'x' });
+    await rig.clock.advance(1_000);
+  }
+  expect(b.code).toBeUndefined();
+  b.socket.room = Infinity;
+  b.socket.read(Infinity);
+  b.drained();
+  await rig.settle();
+  expect(pages.every((id) => b.reply(id) !== undefined)).toBe(true);
+  // Once it has caught up, no more may wait than before.
+  b.socket.room = 0;
+  for (let i = 0; i < 5_000 && b.code === undefined; i++) {
+    b.say('message.send', { conversation, text: 'x' });
+    await rig.settle();
+  }
+  expect(b.code).toBe(CLOSE_CODES.slowReader.code);
+  expect(b.socket.getBufferedAmount()).toBeLessThan(101_000);
+});

@@ -11,10 +11,14 @@ import type { GatewaySettings } from './settings.ts';
 
 /** Characters after which a frame leaves before the turn ends. */
 const MAX_FRAME_LENGTH = 512 * 1024;
+/** UTF-8 bytes of a UTF-16 unit, at most. */
+const BYTES_PER_UNIT = 3;
 
 export interface Writer {
   /** Adds an item to what leaves with this turn. */
   push(connection: Connection, item: string): void;
+  /** Adds the answer to a query: what a client asked for may wait, however long it is. */
+  pushAnswer(connection: Connection, item: string): void;
   /** Adds a live entry, unless the client is slow and has to pull. */
   pushEntry(connection: Connection, useq: number, fields: string): void;
   /** Adds an event, unless the client is slow. */
@@ -86,13 +90,16 @@ export const createWriter = (options: {
     const { lag } = connection;
     if (lag === undefined) return false;
     noteProgress(connection, lag);
-    if (lag.waitingBytes <= settings.maxSendQueueBytes) return false;
+    if (lag.waitingBytes <= settings.maxSendQueueBytes + BYTES_PER_UNIT * connection.askedLength) return false;
     end(connection, 'slowReader');
     return true;
   };
 
   const noteSent = (connection: Connection, status: number): void => {
-    if (status > 0) return;
+    if (status > 0) {
+      connection.askedLength = 0;
+      return;
+    }
     if (status === 0) return end(connection, 'slowReader');
     if (connection.lag === undefined) {
       connection.lag = { waitingBytes: 0, progressAt: seats.tick, behind: false };
@@ -113,6 +120,7 @@ export const createWriter = (options: {
     noteProgress(connection, lag);
     if (lag.waitingBytes > 0) return;
     connection.lag = undefined;
+    connection.askedLength = 0;
     slow.delete(connection);
     if (lag.behind) add(connection, `{"type":"head","epoch":"${options.epoch}","useq":${seats.head(connection.seat)}}`);
     options.caughtUp(connection);
@@ -120,6 +128,10 @@ export const createWriter = (options: {
 
   return {
     push: add,
+    pushAnswer: (connection, item) => {
+      connection.askedLength += item.length;
+      add(connection, item);
+    },
     pushEntry: (connection, useq, fields) => {
       const { lag } = connection;
       // After one entry was left out, the next would only be a gap.
