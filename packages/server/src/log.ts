@@ -36,8 +36,17 @@ const cleaned = (fields: LogFields): Record<string, string | number | boolean> =
 
 const COLOURS: Readonly<Record<Level, string>> = { debug: '\x1b[2m', info: '', warn: '\x1b[33m', error: '\x1b[31m' };
 
-const asText = (level: Level, at: string, message: string, fields: LogFields, cause: unknown, colour: boolean): string => {
-  const facts = Object.entries(cleaned(fields)).map(([name, value]) => ` ${name}=${typeof value === 'string' && /[\s"=]/.test(value) ? JSON.stringify(value) : value}`);
+const asText = (
+  level: Level,
+  at: string,
+  message: string,
+  fields: LogFields,
+  cause: unknown,
+  colour: boolean,
+): string => {
+  const facts = Object.entries(cleaned(fields)).map(
+    ([name, value]) => ` ${name}=${typeof value === 'string' && /[\s"=]/.test(value) ? JSON.stringify(value) : value}`,
+  );
   const label = level === 'info' ? '' : `${level}: `;
   const line = `${at.slice(11, 23)} ${label}${message}${facts.join('')}`;
   const shown = colour && COLOURS[level] !== '' ? `${COLOURS[level]}${line}\x1b[0m` : line;
@@ -52,7 +61,9 @@ export const createLog = ({ level: least, format, write, now, colour = false }: 
   const line = (level: Level, message: string, fields: LogFields = {}, cause?: unknown): void => {
     if (LEVELS.indexOf(level) < threshold) return;
     const at = new Date(now()).toISOString();
-    write(`${format === 'json' ? asJson(level, at, message, fields, cause) : asText(level, at, message, fields, cause, colour)}\n`);
+    write(
+      `${format === 'json' ? asJson(level, at, message, fields, cause) : asText(level, at, message, fields, cause, colour)}\n`,
+    );
   };
   return {
     debug: (message, fields) => line('debug', message, fields),

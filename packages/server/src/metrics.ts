@@ -25,7 +25,9 @@ const counterOf = (cell: Cell): Counter => ({
   },
 });
 
-const createHistogram = (bounds: readonly number[]): { readonly histogram: Histogram; readonly lines: (name: string) => readonly string[] } => {
+const createHistogram = (
+  bounds: readonly number[],
+): { readonly histogram: Histogram; readonly lines: (name: string) => readonly string[] } => {
   const counts = new Float64Array(bounds.length + 1);
   let sum = 0;
   return {
@@ -51,7 +53,11 @@ const createHistogram = (bounds: readonly number[]): { readonly histogram: Histo
 export const createMetrics = (): MetricsRegistry => {
   const families = new Map<string, { readonly head: string; readonly lines: () => readonly string[] }>();
 
-  const add = ({ name, help }: MetricSpec, type: 'counter' | 'gauge' | 'histogram', lines: () => readonly string[]): void => {
+  const add = (
+    { name, help }: MetricSpec,
+    type: 'counter' | 'gauge' | 'histogram',
+    lines: () => readonly string[],
+  ): void => {
     if (!NAME.test(name) || families.has(name)) throw new Error(`metric ${name} has no good name or is there already`);
     families.set(name, { head: `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}`, lines });
   };

@@ -9,7 +9,8 @@ import type { Passwords } from '../ports/passwords.ts';
 export const ARGON2ID = { algorithm: 'argon2id', memoryCost: 19_456, timeCost: 2 } as const;
 
 /** A hash of the same cost, of a random text that was thrown away: those who do not exist take as long as those who do. */
-export const NOBODYS_HASH = '$argon2id$v=19$m=19456,t=2,p=1$zol3ipYZoq2iLa8rAwutopiO7n1T+glmQTuVSQ7ij30$pHj/Lei6gwH2UsIKqC97RYgXRX4ROVUDS90cIuo23ag';
+export const NOBODYS_HASH =
+  '$argon2id$v=19$m=19456,t=2,p=1$zol3ipYZoq2iLa8rAwutopiO7n1T+glmQTuVSQ7ij30$pHj/Lei6gwH2UsIKqC97RYgXRX4ROVUDS90cIuo23ag';
 
 export interface PasswordLimits {
   /** Hashes computed at the same time: each holds 19 MiB and a thread. */
@@ -24,7 +25,8 @@ export const createPasswords = ({ atOnce, waiting: maxWaiting }: PasswordLimits)
 
   const inTurn = async <T>(compute: () => Promise<T>): Promise<T> => {
     if (running >= atOnce) {
-      if (waiting.length >= maxWaiting) throw new DuologError('overloaded', 'Too many passwords wait to be checked.', { retryAfterMs: 1_000 });
+      if (waiting.length >= maxWaiting)
+        throw new DuologError('overloaded', 'Too many passwords wait to be checked.', { retryAfterMs: 1_000 });
       // Whoever ends hands its place over, so `running` stays as it is.
       await new Promise<void>((resolve) => waiting.push(resolve));
     } else running += 1;

@@ -1,6 +1,17 @@
 /** Tokens by HMAC-SHA-256 over the installation's secret. */
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
-import { chmodSync, closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DuologError } from '@duolog/protocol';
 import { TICKET_LIFE_MS } from '../ports/tokens.ts';
@@ -15,7 +26,13 @@ const joined = (parts: readonly string[]): string => JSON.stringify(parts);
 export const createTokens = (secret: string): Tokens => {
   // A key for each use, so that nothing made for one can pass for another.
   const key = (use: string): Uint8Array => new Uint8Array(hkdfSync('sha256', secret, '', `duolog ${use}`, 32));
-  const keys = { token: key('token'), ticket: key('ticket'), user: key('user'), device: key('device'), digest: key('digest') };
+  const keys = {
+    token: key('token'),
+    ticket: key('ticket'),
+    user: key('user'),
+    device: key('device'),
+    digest: key('digest'),
+  };
 
   const mac = (use: keyof typeof keys, text: string, bytes = MAC_BYTES): string =>
     createHmac('sha256', keys[use]).update(text).digest().subarray(0, bytes).toString('base64url');
@@ -38,7 +55,8 @@ export const createTokens = (secret: string): Tokens => {
     },
     readTicket: (ticket, nowMs): TokenHolder | undefined => {
       const [user, device, expires, given, ...more] = ticket.split('.');
-      if (user === undefined || device === undefined || expires === undefined || given === undefined || more.length > 0) return undefined;
+      if (user === undefined || device === undefined || expires === undefined || given === undefined || more.length > 0)
+        return undefined;
       const genuine = equal(given, mac('ticket', joined([user, device, expires])));
       return genuine && nowMs < Number(expires) ? { user, device } : undefined;
     },
@@ -48,12 +66,14 @@ export const createTokens = (secret: string): Tokens => {
   };
 };
 
-const codeOf = (cause: unknown): string | undefined => (cause instanceof Error && 'code' in cause ? String(cause.code) : undefined);
+const codeOf = (cause: unknown): string | undefined =>
+  cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
 
 const readSecret = (file: string): string | undefined => {
   try {
     const secret = readFileSync(file, 'utf8').trim();
-    if (secret.length < 32) throw new DuologError('internal', `${file} is damaged: it must hold a secret of at least 32 characters`);
+    if (secret.length < 32)
+      throw new DuologError('internal', `${file} is damaged: it must hold a secret of at least 32 characters`);
     if ((statSync(file).mode & 0o077) !== 0) chmodSync(file, 0o600);
     return secret;
   } catch (cause) {
