@@ -20,7 +20,7 @@ test('with bytes waiting a client first loses events, but no entries [SYN9]', as
   expect(rig.gateway.counts.eventsLeftOut).toBe(1);
 });
 
-test('with much waiting it loses live entries, and is told the head once it has caught up [SYN9, SYN2]', async () => {
+test('with much waiting it loses live entries, and is told the head once it has caught up [SYN9, SYN2, GAT16]', async () => {
   const rig = await GatewayRig.open({ rates, settings });
   const { a, b, conversation } = await rig.pair();
   b.socket.room = 0;
@@ -50,7 +50,7 @@ test('with much waiting it loses live entries, and is told the head once it has 
   expect(b.entries.at(-1)?.useq).toBe(head + 1);
 });
 
-test('what waits for a client that never reads is bounded, then the connection ends with a code that says reconnect [SYN9, GAT14]', async () => {
+test('what waits for a client that never reads is bounded, then the connection ends with a code that says reconnect [SYN9, GAT16, GAT14]', async () => {
   const rig = await GatewayRig.open({ rates, settings });
   const { a, b, conversation } = await rig.pair();
   for (let i = 0; i < 40; i++) await a.result('message.send', { conversation, text: kib(4) });
@@ -72,7 +72,7 @@ test('what waits for a client that never reads is bounded, then the connection e
   expect(b.code).toBe(CLOSE_CODES.slowReader.code);
 });
 
-test('who sends commands and reads no answers is ended at the limit [SYN9]', async () => {
+test('who sends commands and reads no answers is ended at the limit [SYN9, GAT16]', async () => {
   const rig = await GatewayRig.open({ rates, settings: { ...settings, maxSendQueueBytes: 20_000 } });
   const { b, conversation } = await rig.pair();
   b.socket.room = 0;
@@ -84,7 +84,7 @@ test('who sends commands and reads no answers is ended at the limit [SYN9]', asy
   expect(b.socket.getBufferedAmount()).toBeLessThan(21_000);
 });
 
-test('one that reads slowly but steadily is kept [SYN9]', async () => {
+test('one that reads slowly but steadily is kept [SYN9, GAT16]', async () => {
   const rig = await GatewayRig.open({ rates, settings });
   const { a, b, conversation } = await rig.pair();
   for (let i = 0; i < 50; i++) await a.result('message.send', { conversation, text: kib(4) });
@@ -100,7 +100,7 @@ test('one that reads slowly but steadily is kept [SYN9]', async () => {
   expect([b.code, b.socket.getBufferedAmount() > 0]).toEqual([undefined, true]);
 });
 
-test('queries that waited for a slow client are answered once it reads [SYN9, GAT4]', async () => {
+test('queries that waited for a slow client are answered once it reads [SYN9, GAT16, GAT4]', async () => {
   const rig = await GatewayRig.open({ rates, settings });
   const { b, conversation } = await rig.pair();
   b.socket.room = 0;
@@ -141,7 +141,7 @@ test('a socket that takes nothing any more is ended [SYN9]', async () => {
   expect(rig.gateway.size).toBe(1);
 });
 
-test('a page longer than the send queue may wait while it is read, with replies behind it [SYN9]', async () => {
+test('a page longer than the send queue may wait while it is read, with replies behind it [SYN9, GAT16]', async () => {
   const rig = await GatewayRig.open({ rates, settings: { ...settings, maxSendQueueBytes: 100_000 } });
   const { a, b, conversation } = await rig.pair();
   for (let i = 0; i < 200; i++) await a.result('message.send', { conversation, text: '\u{1F600}'.repeat(4_096) });
