@@ -126,13 +126,16 @@ export const boolean = (doc: string) => ({ type: 'boolean', doc }) as const sati
 export const choice = <const V extends string>(doc: string, ...values: readonly V[]) =>
   ({ type: 'choice', doc, values }) as const satisfies ChoiceField<V>;
 export const array = <F extends Field>(doc: string, items: F, limit: LimitName, min = 0) =>
-  ({ type: 'array', doc, items, min, max: LIMITS[limit] as number, limit }) as const satisfies ArrayField<F>;
+  ({ type: 'array', doc, items, min, max: valueOf(limit), limit }) as const satisfies ArrayField<F>;
 export const map = <F extends Field>(doc: string, values: F) =>
   ({ type: 'map', doc, values }) as const satisfies MapField<F>;
 export const object = <P extends Fields>(doc: string, fields: P) =>
   ({ type: 'object', doc, fields }) as const satisfies ObjectField<P>;
 export const union = <const O extends readonly ObjectField[]>(doc: string, ...options: O) =>
   ({ type: 'union', doc, options }) as const satisfies UnionField<O>;
+
+/** As a number, not as the one number it is: types of fields must not depend on limits. */
+const valueOf = (limit: LimitName): number => LIMITS[limit];
 
 const idField = (doc: string, pattern: RegExp, form: string) =>
   ({
@@ -167,7 +170,7 @@ export const text = (doc: string, limit: LimitName, min = 1) =>
     doc,
     unit: 'codePoints',
     min,
-    max: LIMITS[limit] as number,
+    max: valueOf(limit),
     limit,
   }) as const satisfies StringField;
 /** A secret the server compares and never shows. */
@@ -177,7 +180,7 @@ export const secret = (doc: string, limit: LimitName, min = 1) =>
     doc,
     unit: 'characters',
     min,
-    max: LIMITS[limit] as number,
+    max: valueOf(limit),
     limit,
     secret: true,
   }) as const satisfies StringField;
