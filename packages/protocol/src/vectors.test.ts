@@ -2,11 +2,12 @@ import { expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CLOSE_CODES, mayReconnect } from './close-codes.ts';
-import { decodeBeat, encodeBeat } from './codec.ts';
+import { decodeBeat, encodeBeat, entryItem, errorItem, frameOf, messageFields, replyItem } from './codec.ts';
 import { DuologError, ERRORS } from './errors.ts';
 import type { WireError } from './errors.ts';
 import { HANDLE_PATTERN, ID_PATTERN, USER_ID_PATTERN, directId, parseConversationId, selfId } from './ids.ts';
 import { METHODS } from './schema/methods.ts';
+import type { MethodName } from './schema/methods.ts';
 import { checkFields, countCodePoints } from './schema/check.ts';
 import { negotiate } from './version.ts';
 
@@ -123,4 +124,38 @@ test('close codes say whether to connect again [SYN11]', () => {
   for (const { code, reconnect } of [...Object.values(named), ...others])
     expect([code, mayReconnect(code)]).toEqual([code, reconnect]);
   expect(new Set(Object.values(CLOSE_CODES).map(({ code }) => code)).size).toBe(Object.keys(CLOSE_CODES).length);
+});
+
+interface Frames {
+  readonly server: readonly { readonly text: string; readonly items: readonly Record<string, unknown>[] }[];
+  readonly clientFrames: readonly { readonly text: string; readonly requests: number }[];
+  readonly requests: readonly {
+    readonly request: { readonly method: MethodName; readonly params: unknown };
+    readonly refused?: string;
+  }[];
+}
+/** An item as the server builds it: from JSON text of its parts. */
+const built = (item: Record<string, unknown>): string => {
+  const { type, id, result, error, useq, ...fields } = item;
+  if (type === 'reply' && error !== undefined) return errorItem(Number(id), error as WireError);
+  if (type === 'reply') return replyItem(Number(id), JSON.stringify(result));
+  if (type !== 'entry') return JSON.stringify(item);
+  const { message } = fields;
+  return entryItem(
+    Number(useq),
+    message === undefined ? JSON.stringify(fields).slice(1, -1) : messageFields(JSON.stringify(message)),
+  );
+};
+test('frames are built and requests checked as the vectors say [SYN10] [GAT4]', () => {
+  const { server, clientFrames, requests } = vectors<Frames>('frames');
+  for (const { text, items } of server) {
+    expect(frameOf(items.map(built))).toBe(text);
+    expect(JSON.parse(text)).toEqual(items);
+  }
+  for (const { text, requests: count } of clientFrames) expect([JSON.parse(text)].flat()).toHaveLength(count);
+  for (const { request, refused } of requests) {
+    const checked = checkFields(METHODS[request.method].params, request.params);
+    expect([request, checked.ok ? undefined : checked.refusal.field]).toEqual([request, refused]);
+  }
+  expect(server.length * clientFrames.length * requests.length).toBeGreaterThan(0);
 });
