@@ -1,6 +1,7 @@
 /** Checks that no batch is missing in the middle: each digest names the stamp before it, and what it says has grown is there. */
 import type { RowRef, Store } from '../ports/store.ts';
 import type { Database } from './level-folder.ts';
+import type { Snapshot } from './level-places.ts';
 import type { DigestRow } from './level-keys.ts';
 import { LAST_STAMP, decodeDigest, digestKey, droppedKey, stampOf } from './level-keys.ts';
 
@@ -14,14 +15,18 @@ export interface LevelLayout {
   readonly isLog: (partition: string) => boolean;
 }
 
+const from = (snapshot: Snapshot | undefined): { snapshot?: Snapshot } => (snapshot === undefined ? {} : { snapshot });
+
 const PAGE = 512;
 const MAX_FAULTS = 20;
 
 /** The partitions that have digests. */
-export const digestPartitions = async (db: Database): Promise<readonly number[]> => {
+export const digestPartitions = async (db: Database, snapshot?: Snapshot): Promise<readonly number[]> => {
   const partitions: number[] = [];
   for (let next = 0; ;) {
-    const [key] = await db.keys({ gt: digestKey(next, 0), lt: digestKey(99_999, LAST_STAMP), limit: 1 }).all();
+    const [key] = await db
+      .keys({ gt: digestKey(next, 0), lt: digestKey(99_999, LAST_STAMP), limit: 1, ...from(snapshot) })
+      .all();
     if (key === undefined) return partitions;
     const partition = Number(key.slice(-22, -17));
     partitions.push(partition);
@@ -33,9 +38,16 @@ export const digestPartitions = async (db: Database): Promise<readonly number[]>
 export const newestDigest = async (
   db: Database,
   partition: number,
+  snapshot?: Snapshot,
 ): Promise<{ readonly stamp: number; readonly row: DigestRow } | undefined> => {
   const [found] = await db
-    .iterator({ gt: digestKey(partition, 0), lte: digestKey(partition, LAST_STAMP), reverse: true, limit: 1 })
+    .iterator({
+      gt: digestKey(partition, 0),
+      lte: digestKey(partition, LAST_STAMP),
+      reverse: true,
+      limit: 1,
+      ...from(snapshot),
+    })
     .all();
   return found === undefined ? undefined : { stamp: stampOf(found[0]), row: decodeDigest(found[1]) };
 };

@@ -1,6 +1,6 @@
 /** The data folder of the embedded store: what may be in it, and opening the database inside. */
 import { mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { DuologError } from '@duolog/protocol';
 
@@ -8,16 +8,18 @@ export type Database = ClassicLevel<string, string>;
 
 /** Folder of the database inside the data folder. */
 export const LEDGER_FOLDER = 'ledger';
+/** The same while a backup is being restored into it. */
+export const RESTORING_FOLDER = `${LEDGER_FOLDER}.restoring`;
 /** Where a running server listens for `duolog backup` and `duolog fsck`. */
 export const CONTROL_SOCKET = 'control.sock';
 const OURS = new Set([LEDGER_FOLDER, CONTROL_SOCKET]);
 /** What file systems and desktops leave in empty folders. */
 const IGNORED = new Set(['lost+found', '.DS_Store']);
 
-const codeOf = (cause: unknown): string | undefined =>
+export const codeOf = (cause: unknown): string | undefined =>
   cause instanceof Error && 'code' in cause && typeof cause.code === 'string' ? cause.code : undefined;
 
-const messageOf = (cause: unknown): string => {
+export const messageOf = (cause: unknown): string => {
   if (!(cause instanceof Error)) return String(cause);
   return cause.cause instanceof Error ? cause.cause.message : cause.message;
 };
@@ -38,6 +40,9 @@ const names = async (directory: string): Promise<readonly string[]> => {
 export const inspectFolder = async (directory: string, alsoOurs: readonly string[] = []): Promise<'used' | 'empty'> => {
   const found = await names(directory);
   if (found.includes(LEDGER_FOLDER)) return 'used';
+  if (found.includes(RESTORING_FOLDER)) {
+    throw new DuologError('internal', `Restoring a backup into ${directory} was cut short. Restore it again.`);
+  }
   const foreign = found.filter((name) => !OURS.has(name) && !alsoOurs.includes(name));
   if (foreign.length === 0) return 'empty';
   const shown = foreign.slice(0, 3).join(', ');
@@ -47,12 +52,11 @@ export const inspectFolder = async (directory: string, alsoOurs: readonly string
   );
 };
 
-/** Opens the database in the data folder. */
+/** Opens the database in a folder. Its parent is what people know as the data folder. */
 export const openDatabase = async (
-  directory: string,
+  location: string,
   options: { readonly create: boolean; readonly writeBufferBytes: number },
 ): Promise<Database> => {
-  const location = join(directory, LEDGER_FOLDER);
   const db: Database = new ClassicLevel(location, {
     keyEncoding: 'utf8',
     valueEncoding: 'utf8',
@@ -67,7 +71,7 @@ export const openDatabase = async (
     await db.open();
     return db;
   } catch (cause) {
-    throw openingFailed(directory, cause);
+    throw openingFailed(dirname(location), cause);
   }
 };
 

@@ -49,6 +49,8 @@ const stamped = (prefix: string, stamp: number): string => `${prefix}/${String(s
 export const digestKey = (partition: number, stamp: number): string => stamped(numbered('digest', partition), stamp);
 /** Parcels of the batch with this stamp, until they are settled (COM4). */
 export const parcelsKey = (partition: number, stamp: number): string => stamped(numbered('parcels', partition), stamp);
+/** Bounds of the parcels of all partitions. */
+export const parcelsBounds = { gte: `${OWN}parcels/`, lt: `${OWN}parcels0` } as const;
 /** Stamp up to which digests were dropped. */
 export const droppedKey = (partition: number): string => numbered('dropped', partition);
 /** At least every stamp. */

@@ -67,7 +67,7 @@ export const flush = async (path: string): Promise<void> => {
 };
 
 /** LevelDB does not flush the manifest it begins when it is opened, nor the name it gives to CURRENT. */
-const flushNames = async (location: string): Promise<void> => {
+export const flushNames = async (location: string): Promise<void> => {
   const names = await readdir(location);
   for (const name of names.filter((file) => file === 'CURRENT' || file.startsWith('MANIFEST-')))
     await flush(join(location, name));
@@ -90,7 +90,10 @@ export const openExisting = async (
   const { directory } = options;
   if ((await inspectFolder(directory, options.alsoOurs)) === 'empty')
     throw new DuologError('internal', `There is no store in ${directory}.`);
-  const db = await openDatabase(directory, { create: false, writeBufferBytes: options.writeBufferBytes });
+  const db = await openDatabase(join(directory, LEDGER_FOLDER), {
+    create: false,
+    writeBufferBytes: options.writeBufferBytes,
+  });
   const installation = await readInstallation(db, options);
   if (installation !== undefined) return { db, installation };
   await db.close();
@@ -98,7 +101,7 @@ export const openExisting = async (
 };
 
 /** The installation of an open database; undefined if it was never begun. Closes the database when it is not ours to use. */
-const readInstallation = async (
+export const readInstallation = async (
   db: Database,
   { directory, layout }: Pick<OpenOptions, 'directory' | 'layout'>,
 ): Promise<Installation | undefined> => {
@@ -143,7 +146,10 @@ export const openOrCreate = async (
     const [damage] = await damageInLogs(location);
     if (damage !== undefined) throw damaged(directory, damage);
   }
-  const db = await openDatabase(directory, { create: true, writeBufferBytes: options.writeBufferBytes });
+  const db = await openDatabase(join(directory, LEDGER_FOLDER), {
+    create: true,
+    writeBufferBytes: options.writeBufferBytes,
+  });
   await flushNames(location);
   const found = await readInstallation(db, options);
   if (found !== undefined) {

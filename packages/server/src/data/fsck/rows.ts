@@ -1,0 +1,116 @@
+/** Reading rows for a check: in pages, and taking nothing for granted that a row should be. */
+import { BUCKET_SIZE, bucketKey, numberOf } from '../../core/rows.ts';
+import { decodeOutbox } from '../../core/outbox.ts';
+import type { KeyValue, RowRef, Store } from '../../ports/store.ts';
+import type { Findings } from './report.ts';
+
+const PAGE = 1_000;
+
+/** All rows of a partition, in order of key. */
+export async function* rowsOf(store: Store, partition: string): AsyncGenerator<KeyValue> {
+  for (let after: string | undefined; ;) {
+    const page = await store.range(partition, after === undefined ? { limit: PAGE } : { after, limit: PAGE });
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < PAGE) return;
+    after = last.key;
+  }
+}
+
+/** Values of any number of rows, in the order asked for. */
+export const valuesOf = async (store: Store, rows: readonly RowRef[]): Promise<readonly (string | undefined)[]> => {
+  const values: (string | undefined)[] = [];
+  for (let i = 0; i < rows.length; i += PAGE) values.push(...(await store.getMany(rows.slice(i, i + PAGE))));
+  return values;
+};
+
+/** A JSON row, or a fault and undefined. The caller names the type of the row that this key holds. */
+export const decoded = <T extends object>(
+  found: Findings,
+  entity: string,
+  key: string,
+  value: string,
+): T | undefined => {
+  try {
+    const row: unknown = JSON.parse(value.slice(1));
+    if (value.startsWith('1') && typeof row === 'object' && row !== null) return row as T;
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+  }
+  found.fault(entity, `the row "${key}" cannot be read`);
+  return undefined;
+};
+
+/** A number of a log with its row. */
+export interface Numbered {
+  readonly n: number;
+  readonly value: string;
+}
+
+/**
+ * Walks buckets `from` to `newest` of a log in pages, in order, and tells of numbers that are missing: the first is that
+ * of the first bucket (1 in bucket 0), and none is left out. Yields what is there.
+ */
+export async function* walkLog(
+  store: Store,
+  found: Findings,
+  entity: string,
+  from: number,
+  newest: number,
+): AsyncGenerator<readonly Numbered[]> {
+  let expected = Math.max(1, from * BUCKET_SIZE);
+  for (let bucket = from; bucket <= newest; bucket++) {
+    let after: string | undefined;
+    for (;;) {
+      const page = await store.range(
+        bucketKey(entity, bucket),
+        after === undefined ? { limit: PAGE } : { after, limit: PAGE },
+      );
+      const numbered = page.map(({ key, value }) => ({ n: numberOf(bucket, key), value }));
+      for (const { n } of numbered) {
+        if (n !== expected)
+          found.fault(
+            entity,
+            n > expected + 1 ? `numbers ${expected} to ${n - 1} are missing` : `number ${expected} is missing`,
+          );
+        expected = n + 1;
+      }
+      yield numbered;
+      const last = page.at(-1);
+      if (last === undefined || page.length < PAGE) break;
+      after = last.key;
+    }
+    const end = (bucket + 1) * BUCKET_SIZE;
+    if (bucket < newest && expected < end) {
+      found.fault(entity, `numbers ${expected} to ${end - 1} are missing`);
+      expected = end;
+    }
+  }
+  const [beyond] = await store.range(bucketKey(entity, newest + 1), { limit: 1 });
+  if (beyond !== undefined) found.fault(entity, `bucket ${newest + 1} is used but not named`);
+}
+
+/** An outbox row: its answers have dense n. Returns the seqs that its results name. */
+export const checkOutbox = (found: Findings, entity: string, key: string, value: string): readonly number[] => {
+  found.count('outboxes');
+  const seqs: number[] = [];
+  try {
+    let last: number | undefined;
+    for (const { n, answer } of decodeOutbox(value)) {
+      if (!Number.isSafeInteger(n) || n < 1 || (last !== undefined && n !== last + 1))
+        found.fault(entity, `the outbox row "${key}" goes from n = ${last ?? 0} to ${n}`);
+      last = n;
+      if (!('result' in answer)) continue;
+      const result: unknown = JSON.parse(answer.result);
+      if (typeof result === 'object' && result !== null && 'seq' in result && typeof result.seq === 'number')
+        seqs.push(result.seq);
+    }
+    if (last === undefined) found.fault(entity, `the outbox row "${key}" is empty`);
+  } catch (cause) {
+    found.fault(
+      entity,
+      `the outbox row "${key}" cannot be read (${cause instanceof Error ? cause.message : String(cause)})`,
+    );
+  }
+  return seqs;
+};
