@@ -4,8 +4,6 @@ import { DuologError, randomId } from '@duolog/protocol';
 import { plantedFault } from '../config.ts';
 import type { Config } from '../config.ts';
 import type { Parcel } from '../core/decision.ts';
-import { INSTALLATION_KEY, KEYS, logRow } from '../core/rows.ts';
-import { isLog } from '../data/log-run.ts';
 import { openLevel } from '../engines/ledger-level.ts';
 import { MemoryLedgerWorld, openMemoryLedger } from '../engines/ledger-memory.ts';
 import { createTokens, secretOf } from '../engines/tokens-hmac.ts';
@@ -14,15 +12,9 @@ import type { Ledger } from '../ports/ledger.ts';
 import type { Store } from '../ports/store.ts';
 import type { Tokens } from '../ports/tokens.ts';
 import { folderFailed } from './failures.ts';
+import { ALSO_OURS, LAYOUT } from './layout.ts';
+import { answerCommands } from './maintenance.ts';
 
-/** Where the engine finds what it has to know of the rows. */
-export const LAYOUT = {
-  installation: { partition: INSTALLATION_KEY, key: KEYS.installation },
-  logRow,
-  isLog,
-} as const;
-/** Files of the data folder that are not the store's. */
-export const ALSO_OURS: readonly string[] = ['secret'];
 /** One process owns everything: more partitions would only divide its batches. */
 export const PARTITIONS = 1;
 
@@ -74,12 +66,16 @@ export const openEngines = async (config: Config, clock: Clock, { alarm, fatal }
   });
   try {
     const tokens = createTokens(config.secret ?? secretOf(config.data));
+    const control = await answerCommands(config.data, level, alarm);
     return {
       ledger: level.ledger,
       store: level.store,
       tokens,
       epoch: level.installation.epoch,
-      close: () => level.close(),
+      close: async () => {
+        await control?.close();
+        await level.close();
+      },
     };
   } catch (cause) {
     await level.close();

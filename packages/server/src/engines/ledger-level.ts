@@ -6,7 +6,11 @@ import type { DuologError } from '@duolog/protocol';
 import type { Clock } from '../ports/clock.ts';
 import type { Ledger, ParcelData } from '../ports/ledger.ts';
 import type { Store } from '../ports/store.ts';
+import { writeBackup } from './level-backup.ts';
+import type { BackupSummary } from './level-backup.ts';
 import type { LevelLayout } from './level-chain.ts';
+import { checkSnapshot } from './level-check.ts';
+import type { Checked } from './level-check.ts';
 import type { Database } from './level-folder.ts';
 import { LevelLedger } from './level-ledger.ts';
 import { LEVEL_LIMITS } from './level-limits.ts';
@@ -40,13 +44,17 @@ export interface Level<P extends ParcelData> {
   readonly store: Store;
   readonly installation: Installation;
   readonly db: Database;
+  /** Writes a backup of this moment to a file that does not exist yet. */
+  backup(file: string): Promise<BackupSummary>;
+  /** The store as it is at this moment, and what is damaged in its tables; to be closed. */
+  check(): Promise<Checked>;
   /** Waits for what is under way and closes the database. */
   close(): Promise<void>;
 }
 
 /** Opens the embedded store, or creates it in an empty folder. Rejects with what is to be done if it cannot be served. */
 export const openLevel = async <P extends ParcelData>(options: LevelOptions): Promise<Level<P>> => {
-  const { directory, clock, layout, alarm, onFatal, plant } = options;
+  const { directory, clock, layout, alarm, onFatal, alsoOurs, plant } = options;
   const limits = { ...LEVEL_LIMITS, ...options.limits };
   const { db, installation } = await openOrCreate({ ...options, writeBufferBytes: limits.writeBufferBytes });
   try {
@@ -60,7 +68,23 @@ export const openLevel = async <P extends ParcelData>(options: LevelOptions): Pr
       await writer.idle();
       await db.close();
     };
-    return { ledger, store, installation, db, close };
+    return {
+      ledger,
+      store,
+      installation,
+      db,
+      backup: (file) =>
+        writeBackup({
+          db,
+          installation,
+          directory,
+          ...(alsoOurs === undefined ? {} : { alsoOurs }),
+          file,
+          now: clock.now(),
+        }),
+      check: () => checkSnapshot({ db, places, directory }),
+      close,
+    };
   } catch (cause) {
     await db.close();
     throw cause;

@@ -6,10 +6,12 @@ import type { Store } from '../ports/store.ts';
 import { faultsOfChain } from './level-chain.ts';
 import type { LevelLayout } from './level-chain.ts';
 import { LEDGER_FOLDER, inspectFolder, messageOf, openDatabase } from './level-folder.ts';
+import type { Database } from './level-folder.ts';
 import { LEVEL_LIMITS } from './level-limits.ts';
 import { damageInLogs } from './level-log.ts';
 import { readInstallation } from './level-open.ts';
 import { createPlaces } from './level-places.ts';
+import type { Places } from './level-places.ts';
 import { levelStore } from './level-store.ts';
 import { damageInTables } from './level-table.ts';
 
@@ -27,6 +29,7 @@ export interface Checked {
   close(): Promise<void>;
 }
 
+const COPY = 'check-';
 const IMMUTABLE = /\.(?:ldb|sst)$/;
 const NEEDED = /^(?:CURRENT|MANIFEST-\d+|\d+\.log)$/;
 
@@ -39,6 +42,35 @@ const duplicate = async (location: string, to: string): Promise<void> => {
   }
 };
 
+/** A running store as it is at this moment. Its logs are being written and are not looked at. */
+export const checkSnapshot = async ({
+  db,
+  places,
+  directory,
+}: {
+  readonly db: Database;
+  readonly places: Places;
+  readonly directory: string;
+}): Promise<Checked> => {
+  const snapshot = db.snapshot();
+  try {
+    return {
+      store: levelStore({ db, places, alarm: () => undefined, snapshot }),
+      damage: await damageInTables(join(directory, LEDGER_FOLDER)),
+      close: () => snapshot.close(),
+    };
+  } catch (cause) {
+    await snapshot.close();
+    throw cause;
+  }
+};
+
+/** Copies of checks that were cut short keep tables that the database has left. */
+const removeCopies = async (location: string): Promise<void> => {
+  for (const name of await readdir(location))
+    if (name.startsWith(COPY)) await rm(join(location, name), { recursive: true, force: true });
+};
+
 /**
  * Opens a copy of a store that no server runs on: opening the store itself would rewrite its logs, and with them what is
  * damaged in them. The copy goes with `close`; tables are shared, so it takes little space.
@@ -47,7 +79,8 @@ export const openForCheck = async ({ directory, layout, alsoOurs }: CheckOptions
   if ((await inspectFolder(directory, alsoOurs)) === 'empty')
     throw new DuologError('internal', `There is no store in ${directory}.`);
   const location = join(directory, LEDGER_FOLDER);
-  const copy = join(location, `check-${randomId(8)}`);
+  const copy = join(location, `${COPY}${randomId(8)}`);
+  await removeCopies(location);
   const damage = [...(await damageInLogs(location)), ...(await damageInTables(location))];
   try {
     await duplicate(location, copy);

@@ -87,7 +87,8 @@ const connect = (path: string): Promise<Socket | undefined> =>
 
 /** Asks the server that runs over this data folder; undefined if none does. Rejects with the error it answers. */
 export const askControl = async (directory: string, request: ControlRequest): Promise<unknown> => {
-  const socket = await connect(socketPath(directory));
+  const path = socketPath(directory);
+  const socket = Buffer.byteLength(path) > MAX_PATH_BYTES ? undefined : await connect(path);
   if (socket === undefined) return undefined;
   socket.write(`${JSON.stringify(request)}\n`);
   try {
