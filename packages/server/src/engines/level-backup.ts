@@ -32,9 +32,6 @@ export interface BackupHeader {
   /** The newest stamp of each partition: those of the restored store are above it. */
   readonly stamps: readonly { readonly partition: number; readonly stamp: number }[];
 }
-export interface BackupTrailer {
-  readonly rows: number;
-}
 
 export interface BackupSummary {
   readonly file: string;
@@ -128,8 +125,7 @@ const writeAll = async (out: FrameWriter, options: BackupOptions, snapshot: Snap
     await out.frame(FRAME.rows, await deflate(lines, { level: 1 }));
     total += rows;
   }
-  const trailer: BackupTrailer = { rows: total };
-  await out.json(FRAME.trailer, trailer);
+  await out.json(FRAME.trailer, { rows: total });
   await out.end();
   return total;
 };
@@ -145,12 +141,17 @@ export interface BackupOptions {
   readonly now: number;
 }
 
+const failed = (cause: unknown): DuologError =>
+  cause instanceof DuologError
+    ? cause
+    : new DuologError('internal', `The backup could not be written: ${messageOf(cause)}`, { cause });
+
 const exists = (file: string): Promise<boolean> =>
   stat(file).then(
     () => true,
     (cause: unknown) => {
       if (codeOf(cause) === 'ENOENT') return false;
-      throw cause;
+      throw failed(cause);
     },
   );
 
@@ -178,9 +179,7 @@ export const writeBackup = async (options: BackupOptions): Promise<BackupSummary
     return { file, rows, bytes: out.bytes };
   } catch (cause) {
     await rm(unfinished, { force: true });
-    throw cause instanceof DuologError
-      ? cause
-      : new DuologError('internal', `The backup could not be written: ${messageOf(cause)}`, { cause });
+    throw failed(cause);
   } finally {
     await snapshot.close();
   }

@@ -119,7 +119,10 @@ export const faultsOfChain = async (
   const ends = new Map<string, number>();
   const faults: string[] = [];
   for (const partition of await digestPartitions(db)) {
-    const fault = await walkChain(db, partition, tail, ends);
+    const fault = await walkChain(db, partition, tail, ends).catch(
+      (cause: unknown) =>
+        `the digests of partition ${partition} cannot be read (${cause instanceof Error ? cause.message : String(cause)})`,
+    );
     if (fault !== undefined) faults.push(fault);
   }
   return faults.length > 0 ? faults : checkEnds(store, layout, ends);

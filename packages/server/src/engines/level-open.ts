@@ -83,21 +83,10 @@ export interface OpenOptions {
   readonly alsoOurs?: readonly string[];
 }
 
-/** Opens the database of a data folder that must have one, as it is: no check of its newest batches. */
-export const openExisting = async (
-  options: Omit<OpenOptions, 'partitions' | 'clock'>,
-): Promise<{ readonly db: Database; readonly installation: Installation }> => {
-  const { directory } = options;
-  if ((await inspectFolder(directory, options.alsoOurs)) === 'empty')
-    throw new DuologError('internal', `There is no store in ${directory}.`);
-  const db = await openDatabase(join(directory, LEDGER_FOLDER), {
-    create: false,
-    writeBufferBytes: options.writeBufferBytes,
-  });
-  const installation = await readInstallation(db, options);
-  if (installation !== undefined) return { db, installation };
-  await db.close();
-  throw new DuologError('internal', `There is no store in ${directory}.`);
+/** Before opening: that rewrites the logs and loses what cannot be read in them. */
+const checkLogs = async (directory: string): Promise<void> => {
+  const [damage] = await damageInLogs(join(directory, LEDGER_FOLDER));
+  if (damage !== undefined) throw damaged(directory, damage);
 };
 
 /** The installation of an open database; undefined if it was never begun. Closes the database when it is not ours to use. */
@@ -134,6 +123,21 @@ export const readInstallation = async (
   return installation;
 };
 
+/** Opens the database of a data folder that must have one. Rejects if it is damaged. */
+export const openExisting = async (
+  options: Omit<OpenOptions, 'partitions' | 'clock'>,
+): Promise<{ readonly db: Database; readonly installation: Installation }> => {
+  const { directory, alsoOurs, writeBufferBytes } = options;
+  const none = new DuologError('internal', `There is no store in ${directory}.`);
+  if ((await inspectFolder(directory, alsoOurs)) === 'empty') throw none;
+  await checkLogs(directory);
+  const db = await openDatabase(join(directory, LEDGER_FOLDER), { create: false, writeBufferBytes });
+  const installation = await readInstallation(db, options);
+  if (installation !== undefined) return { db, installation };
+  await db.close();
+  throw none;
+};
+
 /** Opens the database of a data folder, or creates it with a new installation. */
 export const openOrCreate = async (
   options: OpenOptions,
@@ -141,15 +145,8 @@ export const openOrCreate = async (
   const { directory, partitions } = options;
   const location = join(directory, LEDGER_FOLDER);
   const used = (await inspectFolder(directory, options.alsoOurs)) === 'used';
-  // Before opening: that rewrites the logs and loses what cannot be read in them.
-  if (used) {
-    const [damage] = await damageInLogs(location);
-    if (damage !== undefined) throw damaged(directory, damage);
-  }
-  const db = await openDatabase(join(directory, LEDGER_FOLDER), {
-    create: true,
-    writeBufferBytes: options.writeBufferBytes,
-  });
+  if (used) await checkLogs(directory);
+  const db = await openDatabase(location, { create: true, writeBufferBytes: options.writeBufferBytes });
   await flushNames(location);
   const found = await readInstallation(db, options);
   if (found !== undefined) {

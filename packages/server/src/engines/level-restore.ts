@@ -8,7 +8,7 @@ import { inflateRaw } from 'node:zlib';
 import { DuologError, randomId } from '@duolog/protocol';
 import type { Row } from '../ports/store.ts';
 import { BACKUP_LINE, FRAME, HASH_BYTES } from './level-backup.ts';
-import type { BackupHeader, BackupTrailer } from './level-backup.ts';
+import type { BackupHeader } from './level-backup.ts';
 import type { LevelLayout } from './level-chain.ts';
 import { LEDGER_FOLDER, RESTORING_FOLDER, inspectFolder, messageOf, openDatabase } from './level-folder.ts';
 import { digestKey, droppedKey, encodeDigest } from './level-keys.ts';
@@ -81,18 +81,19 @@ async function* framesOf(
 /** Reads the file to its end before anything is done with it. */
 const verify = async (file: string, handle: FileHandle): Promise<BackupHeader> => {
   const hash = createHash('sha256');
-  let header: BackupHeader | undefined;
-  let trailer: BackupTrailer | undefined;
+  let header: Buffer | undefined;
+  let trailer: Buffer | undefined;
   for await (const { kind, content } of framesOf(file, handle, hash)) {
-    if (kind === FRAME.header) header = JSON.parse(content.toString()) as BackupHeader;
-    if (kind === FRAME.trailer) trailer = JSON.parse(content.toString()) as BackupTrailer;
+    if (kind === FRAME.header) header = content;
+    if (kind === FRAME.trailer) trailer = content;
   }
   const expected = await readBytes(handle, (await handle.stat()).size - HASH_BYTES, HASH_BYTES);
   if (!hash.digest().equals(expected)) throw spoilt(file, 'its checksum does not fit');
   if (header === undefined || trailer === undefined) throw spoilt(file, 'it is cut short');
-  if (header.installation.format > FORMAT)
-    throw spoilt(file, `it is of format ${header.installation.format}, this version reads ${FORMAT}`);
-  return header;
+  const read = JSON.parse(header.toString()) as BackupHeader;
+  const { format } = read.installation;
+  if (format > FORMAT) throw spoilt(file, `it is of format ${format}, this version reads ${FORMAT}`);
+  return read;
 };
 
 const rowsOf = async (content: Buffer): Promise<readonly Row[]> =>
