@@ -8,7 +8,7 @@ afterEach(() => stage.clean());
 
 const password = 'correct horse';
 
-const commands = ['serve', 'chat', 'user add', 'config'];
+const commands = ['serve', 'chat', 'user add', 'backup', 'restore', 'fsck', 'config'];
 
 test('help lists all commands, and each has its own help [OPS11]', async () => {
   const help = stage.duolog(['help']);
