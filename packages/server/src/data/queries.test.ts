@@ -154,6 +154,31 @@ describe('history', () => {
     expect((await failureOf(later.message(bob, group, 12))).code).toBe('notFound');
   });
 
+  test('somebody removed while a page is read sees nothing that was said afterwards [CON4]', async () => {
+    const before = await storeOf(rig);
+    const inGroup = (command: Parameters<typeof asks>[2]) => asks(`c/${group}`, alice, command);
+    await rig.results(inGroup({ kind: 'remove', user: carol }));
+    await rig.results(say(group, alice, 'after'), say(group, alice, 'that'));
+    const after = await storeOf(rig);
+    const left = JSON.parse(await over(after).conversation(carol, group)) as Result<'conversation.get'>;
+    for (let reads = 0; reads < 8; reads++) {
+      let done = 0;
+      const now = (): Store => (done++ < reads ? before : after);
+      const changing: Store = {
+        get: (partition, key) => now().get(partition, key),
+        getMany: (rows) => now().getMany(rows),
+        range: (partition, range) => now().range(partition, range),
+        scan: (from, limit) => now().scan(from, limit),
+      };
+      const page = JSON.parse(await over(changing).history(carol, group, { limit: 50 })) as Page;
+      expect(Math.max(...seqs(page), page.lastSeq)).toBeLessThanOrEqual(left.conversation.lastSeq);
+      done = 0;
+      expect(await over(changing).conversations(carol, undefined, 10)).not.toMatch(/"text":"(after|that)"/);
+      done = 0;
+      expect(await over(changing).conversation(carol, group)).not.toMatch(/"text":"(after|that)"/);
+    }
+  });
+
   test('for who never was a member there is no conversation [CON9]', async () => {
     const stranger = userNamed('dora');
     for (const conversation of [direct, group, 'g.doesnotexist00000']) {
