@@ -132,6 +132,14 @@ test('a port that is taken is told, and nothing is left [OPS7]', async () => {
   taken.close();
 });
 
+test('a port at which duolog serves already is taken, too [OPS7]', async () => {
+  const server = await stage.serve({});
+  const port = new URL(server.url).port;
+  const second = stage.duolog(['serve', '--port', port, '--data', join(stage.folder(), 'data')]);
+  expect(await second.ended).toBe(1);
+  expect(second.stderr()).toContain(`Port ${port} of 127.0.0.1 is taken`);
+});
+
 test('a store in use is told, and goes on serving [OPS7]', async () => {
   const data = join(stage.folder(), 'data');
   const server = await stage.serve({ DUOLOG_DATA: data });

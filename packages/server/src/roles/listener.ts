@@ -85,6 +85,8 @@ export const listen = (options: ListenerOptions): Listener => {
     idleTimeout: HTTP_IDLE_SECONDS,
     maxRequestBodySize: MAX_READ_BYTES,
     development: false,
+    // Without development mode Bun shares ports by itself: a second server would take half of the connections.
+    reusePort: false,
     fetch: (request, bun) => {
       if (isSocketRequest(request)) return connect(request, bun);
       return options.fetch(request, bun.requestIP(request)?.address ?? '');
