@@ -14,7 +14,7 @@ export const CLOSE_CODES = {
   overloaded: { code: 4005, text: 'The server takes no more connections at the moment.' },
   internal: { code: 4006, text: 'A fault of the server.' },
   badFrame: { code: 4500, text: 'A frame could not be understood: not JSON, not a request, or before hello.' },
-  tooLarge: { code: 4501, text: 'A frame was larger than maxFrameBytes.' },
+  tooLarge: { code: 4501, text: 'A frame was larger than maxFrameBytes, or the first one than maxSignInBytes.' },
   unauthenticated: { code: 4502, text: 'Token or ticket is not valid, or the device was revoked: log in again.' },
   unsupportedVersion: { code: 4503, text: 'Client and server share no protocol version.' },
   abuse: { code: 4504, text: 'Too many invalid frames.' },

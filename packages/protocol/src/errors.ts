@@ -4,7 +4,11 @@ export type Retry = 'now' | 'later' | 'never';
 /** All error codes: what they mean, when to retry, and the HTTP status they travel with. */
 export const ERRORS = {
   invalid: { retry: 'never', status: 400, text: 'The request is malformed; `field` and `limit` say where and why.' },
-  tooLarge: { retry: 'never', status: 413, text: 'The frame or body is larger than maxFrameBytes.' },
+  tooLarge: {
+    retry: 'never',
+    status: 413,
+    text: 'The frame or body is larger than maxFrameBytes, or than maxSignInBytes before one is signed in.',
+  },
   unknownMethod: { retry: 'never', status: 404, text: 'No such method.' },
   unsupportedVersion: { retry: 'never', status: 400, text: 'Client and server share no protocol version.' },
   unauthenticated: { retry: 'never', status: 401, text: 'No valid token or ticket; log in again.' },

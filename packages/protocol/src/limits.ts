@@ -13,6 +13,8 @@ export const LIMITS = {
   maxDevices: 20,
   /** Bytes of one frame or HTTP body, at most (99,999 escaped emoji are 1.2 MB). */
   maxFrameBytes: 2 * 1024 * 1024,
+  /** The same of somebody who is not signed in yet: a first frame, or the body of a sign-up or log-in. */
+  maxSignInBytes: 16 * 1024,
   /** Requests in one frame, at most. */
   maxRequestsPerFrame: 64,
   /** Items of one page (entries, messages, conversations), at most. */

@@ -1,5 +1,5 @@
 /** The only place that composes: settings and engines become one running node. */
-import { DuologError, LIMITS, SOCKET_PATH, randomId } from '@duolog/protocol';
+import { LIMITS, SOCKET_PATH, randomId } from '@duolog/protocol';
 import { PARTITIONS, openEngines } from './boot/embedded.ts';
 import type { Alarms, Engines } from './boot/embedded.ts';
 import { listeningFailed } from './boot/failures.ts';
@@ -12,9 +12,8 @@ import { DirectBus } from './engines/bus-memory.ts';
 import { systemClock } from './engines/clock-system.ts';
 import { createPasswords } from './engines/passwords-bun.ts';
 import type { Context } from './methods/context.ts';
-import type { Caller } from './methods/handler.ts';
 import { methods } from './methods/index.ts';
-import { RATE_SETTINGS, createRates } from './methods/rates.ts';
+import { RATE_SETTINGS, createRates, requestsPerSecond } from './methods/rates.ts';
 import { METRICS_CONTENT_TYPE } from './metrics.ts';
 import type { MetricsRegistry } from './metrics.ts';
 import type { Log } from './ports/log.ts';
@@ -24,6 +23,7 @@ import type { Node } from './pump/node.ts';
 import { chooseServers } from './roles/api/discovery.ts';
 import { createApi } from './roles/api/handler.ts';
 import type { Api } from './roles/api/handler.ts';
+import { USER_CALL_LIMITS } from './roles/api/user-calls.ts';
 import { createDispatch } from './roles/dispatch.ts';
 import type { Dispatch } from './roles/dispatch.ts';
 import { createGateway } from './roles/gateway/gateway.ts';
@@ -89,15 +89,6 @@ const composeContext = (config: Config, { store, epoch, tokens }: Engines, node:
   rates: createRates(clock, { ...RATE_SETTINGS, messagesPerSecond: config.messagesPerSecond }),
   limits: { ...LIMITS, messagesPerSecond: config.messagesPerSecond },
 });
-
-/** Whose token it is, if the device is still signed in. */
-const createAuthenticate =
-  ({ tokens, queries }: Context) =>
-  async (token: string): Promise<Caller> => {
-    const holder = tokens.readToken(token);
-    if (holder !== undefined && (await queries.hasDevice(holder.user, holder.device))) return holder;
-    throw new DuologError('unauthenticated');
-  };
 
 /** What keeps new work out, for `/ready`. */
 const unreadyReasons = (draining: boolean, owned: boolean, readiness: string): readonly string[] => [
@@ -167,7 +158,9 @@ const compose = (options: BootOptions, engines: Engines, watch: Watch): Parts =>
     metrics,
     metricsText: () => ({ text: metrics.text(), contentType: METRICS_CONTENT_TYPE }),
     dispatch,
-    authenticate: createAuthenticate(context),
+    readToken: (token) => context.tokens.readToken(token),
+    isSignedIn: ({ user, device }) => context.queries.hasDevice(user, device),
+    userCalls: { ...USER_CALL_LIMITS, callsPerSecond: requestsPerSecond(config.messagesPerSecond) },
     unready,
     rates: config,
     answersCalls: config.roles.includes('api'),

@@ -8,6 +8,7 @@ export const LIMIT_DOCS: { readonly [K in keyof Limits]: string } = {
   maxMembers: 'Members of a group, at most',
   maxDevices: 'Signed-in devices of one user, at most',
   maxFrameBytes: 'Bytes of one frame or HTTP body, at most',
+  maxSignInBytes: 'The same of somebody who is not signed in yet: a first frame, or the body of a sign-up or log-in',
   maxRequestsPerFrame: 'Requests in one frame, at most',
   maxPage: 'Items of one page, at most',
   outboxWindow: 'Commands of one outbox and entity that may be under way at once; as many answers are remembered',

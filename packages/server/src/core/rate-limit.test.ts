@@ -37,3 +37,15 @@ test('no more keys are remembered than allowed: the longest unused one goes [API
   expect(limit.take('c', 1)).toBeGreaterThan(0);
   expect(limit.take('a', 1)).toBe(0);
 });
+
+test('what costs more counts as several, also behind the rate: a debt is paid off first [API14]', () => {
+  const limit = createRateLimit({ count: 10, perMs: 1_000, maxKeys: 10 });
+  expect(limit.take('a', 0, 4)).toBe(0);
+  expect(limit.take('a', 0, 100)).toBe(0);
+  expect(limit.take('a', 0)).toBe(1_000);
+  expect(limit.take('a', 9_400)).toBe(100);
+  expect(limit.take('a', 9_500)).toBe(0);
+  limit.charge('b', 0, 15);
+  expect(limit.take('b', 500)).toBe(100);
+  expect(limit.take('b', 600)).toBe(0);
+});

@@ -4,8 +4,10 @@
  */
 
 export interface RateLimit {
-  /** 0: let in and counted; else the milliseconds after which it would be let in, and nothing is counted. */
-  take(key: string, nowMs: number): number;
+  /** 0: let in and counted, as `cost` (1 unless given); else the milliseconds after which it would be let in, and nothing is counted. */
+  take(key: string, nowMs: number, cost?: number): number;
+  /** Counts so much without asking: a debt that has to be paid off before anything is let in. */
+  charge(key: string, nowMs: number, cost: number): void;
   /** Keys remembered. */
   readonly size: number;
 }
@@ -28,18 +30,25 @@ export const createRateLimit = ({ count, perMs, maxKeys }: RateLimitOptions): Ra
     if (oldest !== undefined) dueAt.delete(oldest);
   };
 
+  const note = (key: string, due: number): void => {
+    dueAt.delete(key);
+    makeRoom();
+    dueAt.set(key, due);
+  };
+
   return {
-    take: (key, nowMs) => {
+    take: (key, nowMs, cost = 1) => {
       if (count <= 0) return perMs;
-      // A clock that jumped back must not shut anybody out for longer than the period.
-      const due = Math.min(Math.max(dueAt.get(key) ?? nowMs, nowMs), nowMs + perMs);
-      const waitMs = due + evenPaceMs - (nowMs + perMs);
+      const due = Math.max(dueAt.get(key) ?? nowMs, nowMs);
+      // A clock that jumped back must not send anybody away for longer than the period.
+      const waitMs = Math.min(due + evenPaceMs - (nowMs + perMs), perMs);
       // A fraction of a millisecond is rounding, not a rate.
       if (waitMs > 0.001) return Math.max(1, Math.ceil(waitMs));
-      dueAt.delete(key);
-      makeRoom();
-      dueAt.set(key, due + evenPaceMs);
+      note(key, due + cost * evenPaceMs);
       return 0;
+    },
+    charge: (key, nowMs, cost) => {
+      if (cost > 0) note(key, Math.max(dueAt.get(key) ?? nowMs, nowMs) + cost * evenPaceMs);
     },
     get size() {
       return dueAt.size;

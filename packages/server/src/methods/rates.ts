@@ -13,6 +13,9 @@ export interface RateSettings {
 
 export const RATE_SETTINGS: RateSettings = { messagesPerSecond: 20, resetsPerSecond: 100 };
 
+/** Requests let in of one connection, and of one user over HTTP: ten times the messages at the least (GAT8, API14). */
+export const requestsPerSecond = (messagesPerSecond: number): number => Math.max(200, 10 * messagesPerSecond);
+
 export interface Rates {
   /** Throws `rateLimited` if this user may not say anything there now; else counts one message. */
   message(user: UserId, conversation: ConversationId): void;

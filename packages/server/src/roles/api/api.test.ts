@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { request as httpRequest } from 'node:http';
-import { newGroupId, newOutboxId } from '@duolog/protocol';
+import { LIMITS, newGroupId, newOutboxId } from '@duolog/protocol';
 import type { WireError } from '@duolog/protocol';
 import { boot } from '../../boot.ts';
 import type { Server } from '../../boot.ts';
@@ -136,6 +136,24 @@ test('a body of unknown length is read no further than it may be long [LIM5]', a
   expect(status).toBe(413);
 });
 
+test('a sign-up or log-in takes no more than 16 KiB, other calls 2 MiB [LIM5] [LIM1]', async () => {
+  const { auth } = await signIn();
+  const padded = (bytes: number): string => `{"handle":"somebody.else","x":"${'x'.repeat(bytes - 33)}"}`;
+  const body = padded(LIMITS.maxSignInBytes + 1);
+  expect(body.length).toBe(LIMITS.maxSignInBytes + 1);
+  for (const method of ['account.signUp', 'session.logIn']) {
+    const response = await fetch(`${server.url}/v1/${method}`, { method: 'POST', body });
+    expect([response.status, await response.json()]).toMatchObject([
+      413,
+      { error: { code: 'tooLarge', limit: 'maxSignInBytes', max: LIMITS.maxSignInBytes } },
+    ]);
+    const fits = await fetch(`${server.url}/v1/${method}`, { method: 'POST', body: padded(LIMITS.maxSignInBytes) });
+    expect(fits.status).toBe(400);
+  }
+  const find = await fetch(`${server.url}/v1/user.find`, { method: 'POST', body, headers: auth });
+  expect(find.status).toBe(404);
+});
+
 test.each([
   ['none', {}],
   ['another scheme', { authorization: 'Basic abc' }],
@@ -158,6 +176,40 @@ test('a token ends with its device [ACC6] [API4]', async () => {
   expect((await call('account.get', {}, auth)).status).toBe(200);
   expect((await call('session.logOut', {}, auth)).status).toBe(200);
   expect((await call('account.get', {}, auth)).body.error?.code).toBe('unauthenticated');
+});
+
+test('a device that is revoked while a body is on its way is refused at its end [ACC6] [API4]', async () => {
+  const { auth, device, handle, user } = await signIn();
+  const { body } = await call('direct.create', { user }, auth);
+  const again = await call('session.logIn', { handle, password, deviceName: 'other' });
+  const { hostname, port } = new URL(server.url);
+  const text = JSON.stringify({ conversation: body['conversation'], text: 'from a stolen device' });
+  const headers = { ...auth, 'content-length': String(text.length) };
+  const status = await new Promise<number>((resolve, reject) => {
+    const sent = httpRequest({ hostname, port, path: '/v1/message.send', method: 'POST', headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    sent.on('error', reject);
+    sent.write(text.slice(0, 5), () => {
+      const other = { authorization: `Bearer ${String(again.body['token'])}` };
+      call('device.revoke', { device }, other).then(() => sent.end(text.slice(5)), reject);
+    });
+  });
+  expect(status).toBe(401);
+});
+
+test('a user may make only so many calls a second over HTTP [API14]', async () => {
+  const { auth } = await signIn();
+  const other = await signIn();
+  const codes: (string | undefined)[] = [];
+  for (let i = 0; i < 40; i++) {
+    const answers = await Promise.all(Array.from({ length: 50 }, () => call('account.get', {}, auth)));
+    codes.push(...answers.map(({ body }) => body.error?.code));
+  }
+  expect(codes.filter((code) => code === undefined).length).toBeGreaterThanOrEqual(400);
+  expect(codes).toContain('rateLimited');
+  expect((await call('account.get', {}, other.auth)).status).toBe(200);
 });
 
 test('an unknown handle and a wrong password get the same answer [API5]', async () => {

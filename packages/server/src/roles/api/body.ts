@@ -1,20 +1,25 @@
 /** Request bodies, read no further than they may be long. */
 import { DuologError, LIMITS } from '@duolog/protocol';
 
-const tooLarge = (): DuologError =>
-  new DuologError('tooLarge', `The body has more than ${LIMITS.maxFrameBytes} bytes.`, {
-    limit: 'maxFrameBytes',
-    max: LIMITS.maxFrameBytes,
-  });
+type BodyLimit = 'maxFrameBytes' | 'maxSignInBytes';
+
+const tooLarge = (limit: BodyLimit): DuologError => {
+  const max = LIMITS[limit];
+  return new DuologError('tooLarge', `The body has more than ${max} bytes.`, { limit, max });
+};
+
+/** Bytes of the body, as far as its header tells; else as many as it may have. */
+export const bodyBytes = (request: Request): number =>
+  request.body === null ? 0 : Number(request.headers.get('content-length') ?? LIMITS.maxFrameBytes);
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-const collect = async (body: ReadableStream<Uint8Array>): Promise<Uint8Array> => {
+const collect = async (body: ReadableStream<Uint8Array>, limit: BodyLimit): Promise<Uint8Array> => {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of body) {
     length += chunk.byteLength;
-    if (length > LIMITS.maxFrameBytes) throw tooLarge();
+    if (length > LIMITS[limit]) throw tooLarge(limit);
     chunks.push(chunk);
   }
   const whole = new Uint8Array(length);
@@ -27,12 +32,12 @@ const collect = async (body: ReadableStream<Uint8Array>): Promise<Uint8Array> =>
 };
 
 /** The JSON value of a body; an empty one is `{}`. Rejects with `tooLarge` or `invalid`. */
-export const readJson = async (request: Request): Promise<unknown> => {
+export const readJson = async (request: Request, limit: BodyLimit): Promise<unknown> => {
   const length = request.headers.get('content-length');
-  if (Number(length) > LIMITS.maxFrameBytes) throw tooLarge();
+  if (Number(length) > LIMITS[limit]) throw tooLarge(limit);
   if (request.body === null) return {};
   // With a length the listener reads no more than that.
-  const bytes = length === null ? await collect(request.body) : new Uint8Array(await request.arrayBuffer());
+  const bytes = length === null ? await collect(request.body, limit) : new Uint8Array(await request.arrayBuffer());
   if (bytes.byteLength === 0) return {};
   try {
     return JSON.parse(utf8.decode(bytes));

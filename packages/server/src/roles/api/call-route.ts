@@ -1,7 +1,7 @@
 /** `POST /v1/<method>`. */
 import { SOCKET_PATH } from '@duolog/protocol';
+import { DuologError } from '@duolog/protocol';
 import type { MethodName, Result, WireError } from '@duolog/protocol';
-import { METHODS } from '@duolog/protocol/schema';
 import type { Caller } from '../../methods/handler.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
@@ -9,22 +9,29 @@ import type { Metrics } from '../../ports/metrics.ts';
 import { wireErrorOf } from '../dispatch.ts';
 import type { Call, Dispatch } from '../dispatch.ts';
 import { OWN_ADDRESS } from './discovery.ts';
-import { methodOf, readCall } from './method-call.ts';
+import { bodyBytes, readJson } from './body.ts';
+import { methodOf, readHead } from './method-call.ts';
+import type { CallHead } from './method-call.ts';
 import { addressOf } from './remote-address.ts';
 import type { Peer } from './remote-address.ts';
 import { errorResponse, jsonResponse, methodNotAllowed } from './responses.ts';
 import type { Routed } from './responses.ts';
 import { createSignInRates } from './sign-in-rates.ts';
 import type { SignInRates } from './sign-in-rates.ts';
+import { createUserCalls } from './user-calls.ts';
+import type { UserCallLimits } from './user-calls.ts';
 
 export interface CallOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly dispatch: Dispatch;
-  /** Whose token this is. Rejects with `unauthenticated`. */
-  readonly authenticate: (token: string) => Promise<Caller>;
+  /** Whose token this is; undefined: it was not made here. */
+  readonly readToken: (token: string) => Caller | undefined;
+  /** Whether the device is still signed in. */
+  readonly isSignedIn: (caller: Caller) => Promise<boolean>;
   readonly rates: SignInRates;
+  readonly userCalls: UserCallLimits;
   /** The server's public address, if it is set. */
   readonly url: string | undefined;
 }
@@ -32,21 +39,23 @@ export interface CallOptions {
 /** Seconds; from a look at a cache to a slow disk. */
 const DURATION_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 
-const dispatched = (dispatch: Dispatch, call: Call): Promise<Response> =>
+type Answer = { readonly json: string } | { readonly error: WireError };
+
+const dispatched = (dispatch: Dispatch, call: Call): Promise<Answer> =>
   new Promise((resolve, reject) => {
     const answers = {
-      answered: (_id: number, json: string) => resolve(jsonResponse(json)),
-      refused: (_id: number, error: WireError) => resolve(errorResponse(error)),
+      answered: (_id: number, json: string) => resolve({ json }),
+      refused: (_id: number, error: WireError) => resolve({ error }),
     };
     dispatch(call, answers, 0)?.catch(reject);
   });
 
 /** Chat servers without an address of their own are the one this request came to. */
-const withOwnAddress = async (response: Response, address: string): Promise<Response> => {
-  const found = (await response.json()) as Result<'server.find'>;
+const withOwnAddress = (json: string, address: string): string => {
+  const found = JSON.parse(json) as Result<'server.find'>;
   const own = `${address.replace(/^http/, 'ws')}${SOCKET_PATH}`;
   const servers = found.servers.map((server) => (server === OWN_ADDRESS ? own : server));
-  return jsonResponse(JSON.stringify({ ...found, servers }));
+  return JSON.stringify({ ...found, servers });
 };
 
 export const createCallRoute = (
@@ -54,17 +63,43 @@ export const createCallRoute = (
 ): ((request: Request, name: string, peer: Peer) => Promise<Routed>) => {
   const { clock, log, dispatch } = options;
   const checkRate = createSignInRates(options.rates);
+  const userCalls = createUserCalls(clock, options.userCalls);
   const seconds = options.metrics.histogram(
     { name: 'duolog_http_call_seconds', help: 'Time from a method call over HTTP to its answer.' },
     DURATION_BOUNDS,
   );
 
+  const ofAnybody = async (request: Request, method: MethodName, head: CallHead, peer: Peer): Promise<Answer> => {
+    const params = await readJson(request, 'maxSignInBytes');
+    checkRate(method, params, peer.address, clock.monotonic());
+    return dispatched(dispatch, { method, params, caller: undefined, ...head.numbered });
+  };
+
+  const ofUser = async (request: Request, method: MethodName, head: CallHead, token: string): Promise<Answer> => {
+    const caller = options.readToken(token);
+    if (caller === undefined) throw new DuologError('unauthenticated');
+    const end = userCalls.begin(caller.user, bodyBytes(request));
+    let answer: Answer | undefined;
+    try {
+      const params = await readJson(request, 'maxFrameBytes');
+      // Behind the body, which may take its time: the device may be revoked meanwhile (ACC6).
+      if (!(await options.isSignedIn(caller))) throw new DuologError('unauthenticated');
+      answer = await dispatched(dispatch, { method, params, caller, ...head.numbered });
+      return answer;
+    } finally {
+      end(answer !== undefined && 'json' in answer ? answer.json.length : 0);
+    }
+  };
+
   const answer = async (request: Request, method: MethodName, peer: Peer): Promise<Response> => {
-    const call = await readCall(request, method, options.authenticate);
-    if (METHODS[method].auth === 'none') checkRate(method, call.params, peer.address, clock.monotonic());
-    const response = await dispatched(dispatch, call);
-    const isFound = method === 'server.find' && response.ok;
-    return isFound ? withOwnAddress(response, addressOf(request, peer, options.url)) : response;
+    const head = readHead(request, method);
+    const { token } = head;
+    const made = await (token === undefined
+      ? ofAnybody(request, method, head, peer)
+      : ofUser(request, method, head, token));
+    if ('error' in made) return errorResponse(made.error);
+    const isFound = method === 'server.find';
+    return jsonResponse(isFound ? withOwnAddress(made.json, addressOf(request, peer, options.url)) : made.json);
   };
 
   return async (request, name, peer) => {

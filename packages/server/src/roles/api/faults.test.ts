@@ -6,6 +6,7 @@ import { METRICS_CONTENT_TYPE, createMetrics } from '../../metrics.ts';
 import type { Dispatch } from '../dispatch.ts';
 import { createApi } from './handler.ts';
 import type { Api } from './handler.ts';
+import { USER_CALL_LIMITS } from './user-calls.ts';
 
 const lines: string[] = [];
 
@@ -18,7 +19,9 @@ const apiWith = (dispatch: Dispatch, unready: readonly string[] = []): Api => {
     metrics,
     metricsText: () => ({ text: metrics.text(), contentType: METRICS_CONTENT_TYPE }),
     dispatch,
-    authenticate: () => Promise.reject(new Error('the store broke')),
+    readToken: () => ({ user: 'u0000000000000000', device: 'd' }),
+    isSignedIn: () => Promise.reject(new Error('the store broke')),
+    userCalls: { ...USER_CALL_LIMITS, callsPerSecond: 200 },
     unready: () => unready,
     rates: { signUpsPerHour: 10, logInsPerMinute: 10, logInsPerHandlePerMinute: 10 },
     answersCalls: true,

@@ -1,10 +1,7 @@
-/** `POST /v1/<method>`: one call, from request to JSON text. */
+/** `POST /v1/<method>`: what path and headers say of a call. */
 import { DuologError, ID_PATTERN } from '@duolog/protocol';
 import type { MethodName, OutboxId } from '@duolog/protocol';
 import { METHODS, isCommand, isMethodName } from '@duolog/protocol/schema';
-import type { Caller } from '../../methods/handler.ts';
-import type { Call } from '../dispatch.ts';
-import { readJson } from './body.ts';
 
 /** The method a path names; rejects those that are none or do not go over HTTP. */
 export const methodOf = (name: string): MethodName => {
@@ -42,19 +39,19 @@ const outboxOf = (
   return { outbox, n: Number(n) };
 };
 
-/** Reads and authenticates a call. Rejects with DuologError. */
-export const readCall = async (
-  request: Request,
-  method: MethodName,
-  authenticate: (token: string) => Promise<Caller>,
-): Promise<Call> => {
-  const numbered = outboxOf(request.headers, method);
-  let caller: Caller | undefined;
-  if (METHODS[method].auth === 'device') {
-    const token = bearerOf(request.headers);
-    if (token === undefined)
-      throw new DuologError('unauthenticated', 'This takes an Authorization header with the token of session.logIn.');
-    caller = await authenticate(token);
-  }
-  return { method, params: await readJson(request), caller, ...numbered };
+/** What the headers say of a call. */
+export interface CallHead {
+  readonly numbered: { readonly outbox: OutboxId; readonly n: number } | undefined;
+  /** Undefined for methods that anybody may call. */
+  readonly token: string | undefined;
+}
+
+/** Reads the headers of a call. Throws DuologError. */
+export const readHead = ({ headers }: Request, method: MethodName): CallHead => {
+  const numbered = outboxOf(headers, method);
+  if (METHODS[method].auth === 'none') return { numbered, token: undefined };
+  const token = bearerOf(headers);
+  if (token === undefined)
+    throw new DuologError('unauthenticated', 'This takes an Authorization header with the token of session.logIn.');
+  return { numbered, token };
 };

@@ -68,9 +68,8 @@ const MIN_RECONNECT_MS = 500;
 const MAX_TICK_MS = 1_000;
 
 /** Whether a frame has too many bytes; its length in UTF-16 units tells, unless it is near the limit. */
-const isTooLong = (frame: string): boolean =>
-  frame.length * 3 > LIMITS.maxFrameBytes &&
-  (frame.length > LIMITS.maxFrameBytes || Buffer.byteLength(frame) > LIMITS.maxFrameBytes);
+const isTooLong = (frame: string, maxBytes: number): boolean =>
+  frame.length * 3 > maxBytes && (frame.length > maxBytes || Buffer.byteLength(frame) > maxBytes);
 
 class RunningGateway implements Gateway, Desk {
   readonly counts = newGatewayCounts();
@@ -161,7 +160,8 @@ class RunningGateway implements Gateway, Desk {
     this.counts.framesIn += 1;
     this.#seats.heard(connection.seat);
     if (typeof data !== 'string') this.#takeBeat(connection, data);
-    else if (isTooLong(data)) this.#end(connection, 'tooLarge');
+    else if (isTooLong(data, connection.state === 'new' ? LIMITS.maxSignInBytes : LIMITS.maxFrameBytes))
+      this.#end(connection, 'tooLarge');
     else this.#requests.take(connection, data);
   }
 

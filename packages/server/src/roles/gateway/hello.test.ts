@@ -78,6 +78,23 @@ test('anything but hello comes too early [GAT1]', async () => {
   expect(rig.gateway.size).toBe(0);
 });
 
+test('a first frame of more than 16 KiB ends the connection before it is looked at [GAT9, LIM5]', async () => {
+  const rig = await GatewayRig.open();
+  const alice = await rig.signUp('alice');
+  const helloOf = (bytes: number): string => {
+    const head = `{"id":1,"method":"hello","params":{"versions":[1],"token":"${alice.token}","x":"`;
+    return `${head}${'x'.repeat(bytes - head.length - 3)}"}}`;
+  };
+  const long = rig.connect();
+  long.frame(helloOf(LIMITS.maxSignInBytes + 1));
+  await rig.settle();
+  expect([long.code, long.items]).toEqual([CLOSE_CODES.tooLarge.code, []]);
+  const fits = rig.connect();
+  fits.frame(helloOf(LIMITS.maxSignInBytes));
+  await rig.settle();
+  expect(fits.reply(1)).toMatchObject({ result: { user: alice.user } });
+});
+
 test('another method with the params of hello signs nobody in [GAT1]', async () => {
   const rig = await GatewayRig.open();
   const alice = await rig.signUp('alice');

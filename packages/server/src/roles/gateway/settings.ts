@@ -1,5 +1,6 @@
 /** What a gateway may be told. */
 import { LIMITS } from '@duolog/protocol';
+import { requestsPerSecond } from '../../methods/rates.ts';
 
 export interface GatewaySettings {
   /** Beats are to come at least this often (PRE1); after three missed ones a connection is closed (PRE2). */
@@ -40,7 +41,7 @@ const GATEWAY_SETTINGS: GatewaySettings = {
   backgroundHeartbeatMs: 25_000,
   helloMs: 10_000,
   maxConnections: 100_000,
-  requestsPerSecond: 200,
+  requestsPerSecond: requestsPerSecond(LIMITS.messagesPerSecond),
   maxUnderWay: 128,
   maxUnderWayLength: 2 * LIMITS.maxFrameBytes,
   maxTotalLength: 128 * 1024 * 1024,
@@ -61,7 +62,7 @@ export const gatewaySettings = (
   const { messagesPerSecond = LIMITS.messagesPerSecond, ...settings } = given;
   return {
     ...GATEWAY_SETTINGS,
-    requestsPerSecond: Math.max(GATEWAY_SETTINGS.requestsPerSecond, 10 * messagesPerSecond),
+    requestsPerSecond: requestsPerSecond(messagesPerSecond),
     ...settings,
   };
 };
