@@ -68,7 +68,7 @@ test('an account is made in the data folder when no server runs, and at the serv
 
 test.each<[string, readonly string[], string, string]>([
   ['a handle that is taken', ['alice'], `${password}\n`, 'taken'],
-  ['a handle of the wrong form', ['Alice!'], `${password}\n`X],
+  ['a handle of the wrong form', ['Alice!'], `${password}\n`, 'the handle must be a-z 0-9'],
   ['a password too short', ['bob'], 'short\n', 'the password has fewer than 8 characters'],
   ['no password', ['bob'], '', 'no password given'],
 ])(
