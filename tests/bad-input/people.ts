@@ -12,6 +12,7 @@ const password = 'correct horse';
 /** Settings of a server that is to be asked a lot. */
 export const PATIENT = {
   DUOLOG_MESSAGES_PER_SECOND: '100000',
+  DUOLOG_CONVERSATIONS_PER_MINUTE: '100000',
   DUOLOG_SIGN_UPS_PER_HOUR: '1000000',
   DUOLOG_LOG_INS_PER_MINUTE: '1000000',
   DUOLOG_LOG_INS_PER_HANDLE_PER_MINUTE: '1000000',

@@ -33,6 +33,8 @@ export const LIMITS = {
   maxIdBytes: 64,
   /** Messages a second that one user may send into one conversation (default; a server setting). */
   messagesPerSecond: 20,
+  /** Conversations a minute that one user may begin (default; a server setting). */
+  conversationsPerMinute: 120,
   /** Conversations one connection may watch at once. */
   maxWatches: 50,
   /** Bytes waiting to be written to one connection before it counts as slow. */

@@ -80,14 +80,20 @@ const composeNode = (
     alarm: ({ what, cause, fatal: isFatal }) => (isFatal ? fatal : alarm)(what, cause),
   });
 
+/** The limits that are settings. */
+const settingsOf = ({ messagesPerSecond, conversationsPerMinute }: Config) => ({
+  messagesPerSecond,
+  conversationsPerMinute,
+});
+
 const composeContext = (config: Config, { store, epoch, tokens }: Engines, node: Node, { alarm }: Alarms): Context => ({
   queries: createQueries({ store, epoch, alarm }),
   clock,
   passwords: createPasswords({ atOnce: config.hashesAtOnce, waiting: config.hashesAtOnce * WAITING_PER_HASH }),
   tokens,
   servers: { find: () => chooseServers(node.nodes(), Math.random) },
-  rates: createRates(clock, { ...RATE_SETTINGS, messagesPerSecond: config.messagesPerSecond }),
-  limits: { ...LIMITS, messagesPerSecond: config.messagesPerSecond },
+  rates: createRates(clock, { ...RATE_SETTINGS, ...settingsOf(config) }),
+  limits: { ...LIMITS, ...settingsOf(config) },
 });
 
 /** What keeps new work out, for `/ready`. */

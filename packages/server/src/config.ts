@@ -198,6 +198,13 @@ export const SETTINGS = {
     1,
     1_000_000,
   ),
+  conversationsPerMinute: integer(
+    { env: 'DUOLOG_CONVERSATIONS_PER_MINUTE', doc: 'Conversations that one user may begin.' },
+    LIMITS.conversationsPerMinute,
+    'per minute',
+    1,
+    1_000_000,
+  ),
   signUpsPerHour: integer(
     { env: 'DUOLOG_SIGN_UPS_PER_HOUR', doc: 'Sign-ups from one address.' },
     1_000,

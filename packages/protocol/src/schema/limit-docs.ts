@@ -19,6 +19,7 @@ export const LIMIT_DOCS: { readonly [K in keyof Limits]: string } = {
   maxPasswordLength: 'Characters of a password, at most',
   maxIdBytes: 'Bytes of an id, at most',
   messagesPerSecond: 'Messages a second that one user may send into one conversation; a setting of the server',
+  conversationsPerMinute: 'Conversations a minute that one user may begin; a setting of the server',
   maxWatches: 'Conversations one connection may watch at once',
   maxSendQueueBytes: 'Bytes waiting to be written to one connection before it counts as slow',
 };

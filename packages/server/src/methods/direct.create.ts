@@ -8,6 +8,7 @@ export const directCreate: CommandHandler<'direct.create', Context> = {
   kind: 'command',
   prepare: async ({ user: other }, caller, context) => {
     const { user } = signedIn(caller);
+    context.rates.conversation(user);
     const refused = other === user ? undefined : await missingUser([other], () => 'params.user', context);
     const conversation = other === user ? selfId(user) : directId(user, other);
     return {

@@ -5,10 +5,9 @@ import type { CommandHandler } from './handler.ts';
 
 export const groupLeave: CommandHandler<'group.leave', Context> = {
   kind: 'command',
-  prepare: ({ conversation }, caller) => ({
-    entity: conversationKey(conversation),
-    user: signedIn(caller).user,
-    command: { kind: 'leave' },
-    content: '',
-  }),
+  prepare: ({ conversation }, caller, { rates }) => {
+    const { user } = signedIn(caller);
+    rates.message(user, conversation);
+    return { entity: conversationKey(conversation), user, command: { kind: 'leave' }, content: '' };
+  },
 };

@@ -5,10 +5,9 @@ import type { CommandHandler } from './handler.ts';
 
 export const groupRemove: CommandHandler<'group.remove', Context> = {
   kind: 'command',
-  prepare: ({ conversation, user: whom }, caller) => ({
-    entity: conversationKey(conversation),
-    user: signedIn(caller).user,
-    command: { kind: 'remove', user: whom },
-    content: whom,
-  }),
+  prepare: ({ conversation, user: whom }, caller, { rates }) => {
+    const { user } = signedIn(caller);
+    rates.message(user, conversation);
+    return { entity: conversationKey(conversation), user, command: { kind: 'remove', user: whom }, content: whom };
+  },
 };

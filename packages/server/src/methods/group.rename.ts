@@ -5,10 +5,9 @@ import type { CommandHandler } from './handler.ts';
 
 export const groupRename: CommandHandler<'group.rename', Context> = {
   kind: 'command',
-  prepare: ({ conversation, name }, caller) => ({
-    entity: conversationKey(conversation),
-    user: signedIn(caller).user,
-    command: { kind: 'rename', name },
-    content: name,
-  }),
+  prepare: ({ conversation, name }, caller, { rates }) => {
+    const { user } = signedIn(caller);
+    rates.message(user, conversation);
+    return { entity: conversationKey(conversation), user, command: { kind: 'rename', name }, content: name };
+  },
 };

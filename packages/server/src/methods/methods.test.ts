@@ -315,3 +315,17 @@ test('a store that is behind is asked again until it has what the edge has heard
     retry: 'later',
   });
 });
+
+test('one user who begins anew again and again keeps nobody else from it [SYN3]', async () => {
+  const rig = await GatewayRig.open({ rates: { resetsPerSecond: 10 } });
+  const { a, b } = await rig.pair();
+  const begin = { epoch: 'other', cursor: 1 };
+  const codes = [];
+  for (let i = 0; i < 100; i++) {
+    const reply = await a.ask('sync', begin);
+    codes.push('error' in reply ? reply.error.code : reply.result.state);
+  }
+  // Once for each device one may have.
+  expect(codes.filter((code) => code === 'reset')).toHaveLength(20);
+  expect((await b.result('sync', begin)).state).toBe('reset');
+});

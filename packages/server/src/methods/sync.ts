@@ -17,7 +17,7 @@ export const sync: QueryHandler<'sync', Context> = {
       const page = await queries.sync(user, { epoch, useq: cursor }, limit ?? LIMITS.maxPage);
       // What the edge has heard of must not be missing in the answer, nor make a reset of a cursor that is right (COM8).
       if (page.head >= head) {
-        if (page.state === 'reset') rates.reset();
+        if (page.state === 'reset') rates.reset(user);
         return syncResult(queries.epoch, page);
       }
       if (clock.monotonic() >= until)

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { CLOSE_CODES, LIMITS } from '@duolog/protocol';
+import { CLOSE_CODES, LIMITS, newGroupId } from '@duolog/protocol';
 import { GatewayRig } from '../../../testing/gateway-rig.ts';
 
 const outbox = 'outbox-1';
@@ -230,6 +230,56 @@ test('messages of a user into one conversation have a rate of their own, over al
   expect(bob.user).not.toBe(alice.user);
   await rig.clock.advance(1_000);
   expect((await a.result('message.send', { conversation, text: 'later' })).seq).toBe(11);
+});
+
+test('changes of a group count as messages, so that nobody floods its members with them [LIM8]', async () => {
+  const rig = await GatewayRig.open({ rates: { messagesPerSecond: 2 } });
+  const { a, bob } = await rig.pair();
+  const group = { conversation: newGroupId() };
+  await a.result('group.create', { ...group, name: 'g', members: [] });
+  await a.result('group.add', { ...group, users: [bob.user] });
+  await a.result('group.rename', { ...group, name: 'h' });
+  await a.result('group.remove', { ...group, user: bob.user });
+  await a.result('message.send', { ...group, text: 'four' });
+  const changes = [
+    ['group.add', { ...group, users: [bob.user] }],
+    ['group.rename', { ...group, name: 'i' }],
+    ['group.remove', { ...group, user: bob.user }],
+    ['group.leave', group],
+    ['message.send', { ...group, text: 'five' }],
+  ] as const;
+  for (const [method, params] of changes)
+    expect([method, await a.error(method, params)]).toMatchObject([
+      method,
+      { code: 'rateLimited', limit: 'messagesPerSecond', max: 2, retryAfterMs: expect.any(Number) },
+    ]);
+  await rig.clock.advance(500);
+  expect((await a.result('group.rename', { ...group, name: 'later' })).seq).toBe(6);
+});
+
+test('a user begins only so many conversations a minute, of whatever kind [LIM10]', async () => {
+  const rig = await GatewayRig.open({ rates: { conversationsPerMinute: 3 } });
+  const { a, b, alice, bob } = await rig.pair();
+  const create = (): Promise<unknown> =>
+    a.result('group.create', { conversation: newGroupId(), name: 'g', members: [] });
+  await create();
+  await create();
+  for (const [method, params] of [
+    ['group.create', { conversation: newGroupId(), name: 'g', members: [bob.user] }],
+    ['direct.create', { user: alice.user }],
+  ] as const)
+    expect(await a.error(method, params)).toMatchObject({
+      code: 'rateLimited',
+      limit: 'conversationsPerMinute',
+      max: 3,
+      retryAfterMs: expect.any(Number),
+    });
+  await b.result('direct.create', { user: bob.user });
+  for (let i = 0; i < 2; i++) {
+    await rig.clock.advance(10_000);
+    a.beat();
+  }
+  await create();
 });
 
 test('with too many requests unanswered the next is overloaded; those before are answered [GAT8, LIM9]', async () => {
