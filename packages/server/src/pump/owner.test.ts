@@ -122,6 +122,17 @@ test('bytes are counted, not characters [COM1]', async () => {
   for (const batch of owner.batches) expect(sizeOf(batch)).toBeLessThanOrEqual(100_000);
 });
 
+test('outboxes full of refusals do not burst a batch [COM1] [COM10]', async () => {
+  const { rig, owner } = await openChat({ maxBatchBytes: 100_000 });
+  const outboxes = Array.from({ length: 300 }, (_, i) => String(i).padStart(64, 'o'));
+  for (let n = 1; n <= 9; n++) rig.send(...outboxes.map((outbox) => numbered(n, say(`${n}`, carol), outbox)));
+  await settlePromises();
+  const sizes = owner.batches.map(sizeOf);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(100_000);
+  // Counted from above, but not by much.
+  expect(Math.max(...sizes)).toBeGreaterThan(50_000);
+});
+
 test('groups of a hundred that are made at once do not burst a batch [COM1] [LIM3]', async () => {
   const { rig, owner } = await openChat({ maxBatchBytes: 700_000 });
   const members = Array.from({ length: 99 }, (_, i) => `u${`m${i}_`.padEnd(16, '0')}`);

@@ -5,6 +5,7 @@
 import { LIMITS } from '@duolog/protocol';
 import type { Envelope } from '../core/commands.ts';
 import type { Parcel, RowChange } from '../core/decision.ts';
+import type { Answer, Outbox } from '../core/outbox.ts';
 import { encodePointer } from '../core/rows.ts';
 
 /** Around the names and the value of a row, in a record. */
@@ -24,8 +25,18 @@ const ROSTER_BYTES = 24_576;
 const UNIT_BYTES = 3;
 const JSON_UNIT_BYTES = 6;
 
-/** Bytes of an outbox row with eight answers. */
-export const OUTBOX_BYTES = 768;
+/** Bytes of an outbox row with eight results, and what a refusal takes more than a result. */
+const OUTBOX_BYTES = 768;
+const REFUSAL_BYTES = 128;
+
+/** What an outbox row adds to a batch when it is first written in it, at most. */
+export const outboxBytes = (outbox: Outbox): number => {
+  let bytes = OUTBOX_BYTES;
+  for (const { answer } of outbox) bytes += answerBytes(answer);
+  return bytes;
+};
+/** What one more answer adds to a row that is in the batch already. */
+export const answerBytes = (answer: Answer): number => ('refusal' in answer ? REFUSAL_BYTES : 0);
 
 /** A pointer's first character: all of it is ASCII, and most rows are pointers. */
 const POINTER = encodePointer('', 0).charCodeAt(0);

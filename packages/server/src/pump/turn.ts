@@ -14,7 +14,7 @@ import type { UserParcel, UserState } from '../core/users.ts';
 import { answerOf, answerTo, outboxOf, outcomeOf } from './answering.ts';
 import type { Entities, Entity } from './entities.ts';
 import { isConversation, isName, isUser } from './entities.ts';
-import { OUTBOX_BYTES, rowBytes, sendingBytes, sharedBytes } from './sizes.ts';
+import { answerBytes, outboxBytes, rowBytes, sendingBytes, sharedBytes } from './sizes.ts';
 import type { Outcome } from './messages.ts';
 
 /** All that a turn decided, before and after it is stored. */
@@ -173,23 +173,22 @@ const execute = (turn: Turn, context: TurnContext, entity: Entity, envelope: Env
 /** Decides about a command whose needs are loaded. */
 export const decideCommand = (turn: Turn, context: TurnContext, envelope: Envelope): Outcome => {
   const entity = context.entities.get(envelope.entity);
-  const outbox = outboxOf(entity, envelope);
-  if (outbox === undefined) {
+  const known = outboxOf(entity, envelope);
+  if (known === undefined) {
     turn.needsProof = true;
     return outcomeOf(answerOf(execute(turn, context, entity, envelope)));
   }
-  const { key, n, remembered, admission } = outbox;
+  const { key, n, remembered, admission } = known;
   if (admission.kind !== 'new') {
     turn.needsProof ||= admission.kind === 'gap';
     return answerTo(admission);
   }
   const answer = answerOf(execute(turn, context, entity, envelope));
-  entity.outboxes.set(key, remember(remembered, { n, hash: envelope.hash, answer }));
+  const outbox = remember(remembered, { n, hash: envelope.hash, answer });
+  entity.outboxes.set(key, outbox);
   const name = `${entity.key} ${key}`;
-  if (!turn.outboxes.has(name)) {
-    turn.outboxes.set(name, { entity, key });
-    turn.bytes += OUTBOX_BYTES;
-  }
+  turn.bytes += turn.outboxes.has(name) ? answerBytes(answer) : outboxBytes(outbox);
+  turn.outboxes.set(name, { entity, key });
   return outcomeOf(answer);
 };
 
