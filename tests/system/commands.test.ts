@@ -28,7 +28,9 @@ test.each([
   [['serve', '--fast'], "Unknown option '--fast'"],
   [['serve', '--port'], '--port'],
   [['serve', 'now'], '"now" is one word too many'],
-  [['user'], 'there is no command "user"'],
+  [['user'], 'there is no command "user"; there is "duolog user add"'],
+  [['user', 'remove', 'bob'], 'there is no command "user remove bob"'],
+  [['help', 'cook'], 'there is no command "cook"'],
   [['user', 'add'], 'HANDLE is missing'],
   [['config', '--json'], "Unknown option '--json'"],
 ])('duolog %j is refused as wrong use [OPS11]', async (args, message) => {

@@ -11,11 +11,11 @@ afterEach(() => stage.clean());
 
 const password = 'correct horse';
 
-test('it says in one line where it serves, where its data is and what to do next [OPS1]', async () => {
+test('it says where it serves, where its data is and what to do next [OPS1]', async () => {
   const data = join(stage.folder(), 'data');
   const server = await stage.serve({ DUOLOG_DATA: data });
   expect(server.stdout()).toMatch(
-    /^duolog \d+\.\d+\.\d+ serves http:\/\/127\.0\.0\.1:\d+ \(data in \S+\)\. .*duolog chat.*\n$/,
+    /^duolog \d+\.\d+\.\d+ serves http:\/\/127\.0\.0\.1:\d+ \(data in \S+\)\.\n.*"npx duolog chat http:\S+".*\n$/,
   );
   expect(server.stdout()).toContain(data);
   expect((await fetch(`${server.url}/health`)).status).toBe(200);

@@ -16,7 +16,7 @@ const overview = (): string => {
     'Usage: duolog COMMAND [--help]',
     '',
     ...lines.map(([left, summary]) => `${left.padEnd(width)}${summary}`),
-    `${'  help'.padEnd(width)}Show this.`,
+    `${'  help [COMMAND]'.padEnd(width)}Show this, or what a command takes.`,
     `${'  version'.padEnd(width)}Show the version.`,
     '',
   ].join('\n');
@@ -28,22 +28,35 @@ const find = (argv: readonly string[]): readonly [Command | undefined, readonly 
   return [named, argv.slice(named?.name.split(' ').length ?? 1)];
 };
 
+/** Says that there is no such command, and which ones begin so. */
+const refuse = (words: readonly string[]): number => {
+  const [word = ''] = words;
+  const longer = commands.filter(({ name }) => name.startsWith(`${word} `)).map(({ name }) => `"duolog ${name}"`);
+  const hint = longer.length === 0 ? '"duolog help" lists them' : `there is ${longer.join(', ')}`;
+  process.stderr.write(`duolog: there is no command "${longer.length === 0 ? word : words.join(' ')}"; ${hint}\n`);
+  return EXIT.usage;
+};
+
+const help = (asked: readonly string[]): number => {
+  const [command] = find(asked);
+  if (command === undefined && asked.length > 0) return refuse(asked);
+  process.stdout.write(command === undefined ? overview() : helpOf(command));
+  return EXIT.done;
+};
+
 const run = async (argv: readonly string[]): Promise<number> => {
   const [word] = argv;
-  if (word === undefined || word === 'help' || word === '--help' || word === '-h') {
-    const [asked] = find(argv.slice(1));
-    (word === undefined ? process.stderr : process.stdout).write(asked === undefined ? overview() : helpOf(asked));
-    return word === undefined ? EXIT.usage : EXIT.done;
+  if (word === undefined) {
+    process.stderr.write(overview());
+    return EXIT.usage;
   }
+  if (word === 'help' || word === '--help' || word === '-h') return help(argv.slice(1));
   if (word === 'version' || word === '--version') {
     process.stdout.write(`duolog ${programVersion()}\n`);
     return EXIT.done;
   }
   const [command, rest] = find(argv);
-  if (command === undefined) {
-    process.stderr.write(`duolog: there is no command "${word}"; "duolog help" lists them\n`);
-    return EXIT.usage;
-  }
+  if (command === undefined) return refuse(argv);
   try {
     const args = readArguments(command, rest);
     if (args.values['help'] !== true) return await command.run(args);
@@ -56,7 +69,8 @@ const run = async (argv: readonly string[]): Promise<number> => {
     }
     // What a command could not do, and what kept the server or its store from being opened, is told by its message alone.
     if (thrown instanceof CommandError || thrown instanceof DuologError) {
-      process.stderr.write(`duolog ${command.name}: ${thrown.message}\n`);
+      // The protocol names a field by its path; here it is what was typed.
+      process.stderr.write(`duolog ${command.name}: ${thrown.message.replace(/^params\./, 'the ')}\n`);
       return EXIT.failed;
     }
     throw thrown;

@@ -6,7 +6,7 @@ import { settings } from './settings.ts';
 export const restore: Command = {
   name: 'restore',
   usage: 'FILE',
-  summary: 'Make a store of a backup, in an empty data folder.',
+  summary: 'Restore a backup into an empty data folder.',
   details: [
     'The file is read to its end and its checksum compared before anything is written. The store has a new epoch: clients',
     'notice it, drop what the backup does not know, and load again. They stay signed in.',

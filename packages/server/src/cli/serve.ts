@@ -62,7 +62,7 @@ export const serve: Command = {
   },
   words: [0, 0],
   run: async (args) => {
-    const { config } = settings({
+    const { config, sources } = settings({
       DUOLOG_PORT: flagText(args, 'port'),
       DUOLOG_HOST: flagText(args, 'host'),
       DUOLOG_DATA: flagText(args, 'data'),
@@ -72,8 +72,10 @@ export const serve: Command = {
     const signal = stopSignal();
     const server = await boot({ config, version, log });
     const where = config.engine === 'memory' ? 'in memory: everything is forgotten at the end' : `in ${config.data}`;
+    // Without an address the chat goes to the default one.
+    const address = sources.port === 'default' && sources.host === 'default' ? '' : ` ${server.url}`;
     process.stdout.write(
-      `duolog ${version} serves ${server.url} (data ${where}). Open it in a browser, or run "duolog chat"; Ctrl-C stops.\n`,
+      `duolog ${version} serves ${server.url} (data ${where}).\nOpen it in a browser, or run "npx duolog chat${address}"; Ctrl-C stops.\n`,
     );
     const why = await Promise.race([signal, server.failed.then(() => 'failure' as const)]);
     if (why === 'failure') return EXIT.failed;
