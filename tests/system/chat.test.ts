@@ -94,6 +94,8 @@ test('one can sign up, talk and leave at a terminal, and the password is never s
   await alice.shows('Nobody has written yet.');
   alice.type('/chat bob\r');
   await alice.shows(' bob · you are alice');
+  alice.type('/members\r');
+  await alice.shows('Esc closes this');
   alice.type('你好 bob\r');
   await alice.shows('你好 bob ✓');
   expect(alice.raw).not.toContain(password);
@@ -174,6 +176,8 @@ test('in a pipe every line is said as it is, and what others say comes out [OPS1
 
 test.each<[string, readonly string[], string]>([
   ['nobody of that name', ['--user', 'alice', '--to', 'nobody'], 'Nobody has this handle.'],
+  ['a line that is said nowhere', ['--user', 'alice'], 'Open a conversation first'],
+  ['a password that is none', ['--user', 'bob', '--to', 'alice'], '--sign-up makes a new account'],
   ['no account named', ['--to', 'bob'], 'name yourself with --user'],
   ['a handle that cannot be one', ['--user', '../alice'], 'is no handle'],
 ])(
@@ -193,6 +197,12 @@ test.each<[string, readonly string[], string]>([
   },
   15_000,
 );
+
+test.each(['ftp://127.0.0.1', 'http://'])('%s is no address of a server [OPS11] [OPS14]', async (address) => {
+  const refused = stage.duolog(['chat', address, '--user', 'alice', '--folder', stage.folder()], { input: '' });
+  expect(await refused.ended).toBe(1);
+  expect(refused.stderr()).toBe(`duolog chat: ${address} is no address of a server\n`);
+});
 
 test('with --to a conversation is opened, or begun with somebody of that handle [OPS14]', async () => {
   const server = await stage.serve();

@@ -28,7 +28,8 @@ const urlFrom = (args: Arguments): string => {
     return httpUrl(host, port);
   }
   const url = /^[a-z]+:\/\//.test(given) ? given : `http://${given}`;
-  if (!URL.canParse(url)) throw new CommandError(`${given} is no address of a server`);
+  if (!URL.canParse(url) || !/^(?:https?|wss?):$/.test(new URL(url).protocol))
+    throw new CommandError(`${given} is no address of a server`);
   return url.replace(/\/+$/, '');
 };
 

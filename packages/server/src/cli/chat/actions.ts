@@ -11,6 +11,8 @@ export interface Done {
   readonly notice?: string;
   /** The conversation to go to. */
   readonly open?: string;
+  /** What was typed was not done; the notice says why. */
+  readonly refused?: true;
   /** Lines to show until a key is pressed. */
   readonly overlay?: readonly string[];
   /** The program is to end; with `signedOut`, for good. */
@@ -165,14 +167,14 @@ const ACTIONS: Readonly<Record<CommandWord, Action>> = {
 
 /** Does what was typed. Rejections of the server become notices. */
 export const act = async (desk: Desk, typed: Typed): Promise<Done> => {
-  if (typed.kind === 'wrong') return { notice: typed.message };
+  if (typed.kind === 'wrong') return { notice: typed.message, refused: true };
   try {
     if (typed.kind === 'command') return await ACTIONS[typed.name](desk, typed);
     // Its fate is shown beside the message itself.
     desk.client.send(openHere(desk), typed.text).stored.catch(() => undefined);
     return {};
   } catch (thrown) {
-    if (thrown instanceof DuologError) return { notice: thrown.message };
+    if (thrown instanceof DuologError) return { notice: thrown.message.replace(/^params\./, 'The '), refused: true };
     throw thrown;
   }
 };

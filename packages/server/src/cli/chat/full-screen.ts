@@ -181,9 +181,11 @@ class FullScreen {
   #press(key: Key): void {
     const name = key.kind === 'text' ? 'text' : key.name;
     const moves = name in this.#moves() || name === 'focus' || name === 'blur';
-    if (this.#overlay !== undefined && !moves) this.#closeOverlay();
-    else if (key.kind === 'text') this.#draft = insert(this.#draft, key.text);
-    else this.#pressNamed(name, moves);
+    const covered = this.#overlay !== undefined && !moves;
+    if (covered) this.#closeOverlay();
+    // What is typed is never lost; keys that do something else only close what covers the conversation.
+    if (key.kind === 'text') this.#draft = insert(this.#draft, key.text);
+    else if (!covered || name === 'ctrl-c') this.#pressNamed(name, moves);
     this.#changed();
   }
 
@@ -271,7 +273,7 @@ class FullScreen {
     if (done.quit === true) this.#ended.resolve(done);
     if (open !== undefined) this.#open(open);
     if (overlay !== undefined) {
-      this.#overlay = [...overlay, '', 'Any key closes this.'];
+      this.#overlay = [...overlay, '', 'Esc closes this; so does typing on.'];
       // From its beginning.
       this.#scrolled = Number.MAX_SAFE_INTEGER;
     }

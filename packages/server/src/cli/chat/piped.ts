@@ -57,7 +57,7 @@ const openTo = async (client: Client, names: Names, to: string): Promise<Done> =
   return act({ client, names, here: undefined }, { kind: 'command', name: 'chat', words: [to], rest: to });
 };
 
-/** Runs until the lines end and everything is stored. Resolves with whether it is. */
+/** Runs until the lines end and everything is stored. Resolves with whether it is, and every line was said or done. */
 export const runPiped = async (options: PipedOptions): Promise<boolean> => {
   const { client, to, tell } = options;
   const names = new Names(client, () => undefined);
@@ -71,6 +71,7 @@ export const runPiped = async (options: PipedOptions): Promise<boolean> => {
   );
   try {
     let here: string | undefined;
+    let refused = false;
     if (to !== undefined) {
       const { open, notice } = await openTo(client, names, to);
       if (open === undefined) {
@@ -84,12 +85,13 @@ export const runPiped = async (options: PipedOptions): Promise<boolean> => {
       const typed = to === undefined ? readTyped(line) : ({ kind: 'text', text: line } as const);
       const done = await act({ client, names, here }, typed);
       if (done.notice !== undefined) tell(done.notice);
+      refused ||= done.refused === true;
       if (done.overlay !== undefined) options.write(`${done.overlay.join('\n')}\n`);
       here = done.open ?? here;
-      if (done.quit === true) return true;
+      if (done.quit === true) return !refused;
     }
     if (options.follow) await options.ended;
-    return await allStored(options);
+    return (await allStored(options)) && !refused;
   } finally {
     stop();
   }

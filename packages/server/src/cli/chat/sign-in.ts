@@ -1,6 +1,6 @@
 /** A client that is signed in: with the session kept here, or with a password. */
 import { hostname } from 'node:os';
-import { createClient, signUp } from '@duolog/sdk';
+import { DuologError, createClient, signUp } from '@duolog/sdk';
 import type { Cache, Client, ClientState } from '@duolog/sdk';
 import { CommandError } from '../command.ts';
 
@@ -43,23 +43,33 @@ const openClient = async (
   return { client, state: await firstState(client) };
 };
 
+const makeAccount = async ({ url, handle }: SignInOptions, password: string): Promise<void> => {
+  try {
+    await signUp({ url, handle, password });
+  } catch (cause) {
+    if (cause instanceof DuologError && cause.code === 'unavailable')
+      throw new CommandError(`${url}: ${cause.message}`, { cause });
+    throw cause;
+  }
+};
+
 const logIn = async (options: SignInOptions, password: string, offered: boolean): Promise<Client> => {
   const { client, state } = await openClient(options, password);
   if (state.status === 'live' || state.status === 'syncing') return client;
   await client.close();
   if (state.status !== 'stopped') throw new CommandError(`${options.url} cannot be reached`);
   const { code, message } = state.error;
-  if (code !== 'badCredentials' || offered || !(await options.offerAccount())) throw new CommandError(message);
-  await signUp({ url: options.url, handle: options.handle, password });
+  if (code !== 'badCredentials' || offered) throw new CommandError(message);
+  if (!(await options.offerAccount())) throw new CommandError(`${message} --sign-up makes a new account.`);
+  await makeAccount(options, password);
   return logIn(options, password, true);
 };
 
 /** Rejects with CommandError if that cannot be; a session that is kept needs no connection. */
 export const signIn = async (options: SignInOptions): Promise<Client> => {
-  const { url, handle, newAccount } = options;
-  if (newAccount) {
+  if (options.newAccount) {
     const password = await options.askPassword(true);
-    await signUp({ url, handle, password });
+    await makeAccount(options, password);
     return logIn(options, password, true);
   }
   const { client, state } = await openClient(options, undefined);
