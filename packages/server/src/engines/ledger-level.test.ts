@@ -32,6 +32,7 @@ const failureOf = (promise: Promise<unknown>): Promise<unknown> =>
     (cause: unknown) => cause,
   );
 
+const TABLE = /\.ldb$/;
 const LOG = /^\d+\.log$/;
 
 describe('opening', () => {
@@ -117,6 +118,13 @@ describe('damage', () => {
       refused += 1;
     }
     expect(refused).toBeGreaterThan(50);
+  });
+
+  test('a byte flipped in a table that is read at the start keeps the store from being served, too [STO4]', async () => {
+    const directory = await rig.filled(300);
+    await rig.close(await rig.open(directory));
+    flipByte(fileOf(directory, TABLE), 20);
+    expect(await refusal(directory)).toMatch(/is damaged: .*orrupt.*duolog fsck/s);
   });
 
   test('a write that a crash cut short at the end is no damage: everything before is there [STO4]', async () => {

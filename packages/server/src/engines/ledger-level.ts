@@ -11,6 +11,7 @@ import type { BackupSummary } from './level-backup.ts';
 import type { LevelLayout } from './level-chain.ts';
 import { checkSnapshot } from './level-check.ts';
 import type { Checked } from './level-check.ts';
+import { readingFirst } from './level-folder.ts';
 import type { Database } from './level-folder.ts';
 import { LevelLedger } from './level-ledger.ts';
 import { LEVEL_LIMITS } from './level-limits.ts';
@@ -53,7 +54,10 @@ export interface Level<P extends ParcelData> {
 }
 
 /** Opens the embedded store, or creates it in an empty folder. Rejects with what is to be done if it cannot be served. */
-export const openLevel = async <P extends ParcelData>(options: LevelOptions): Promise<Level<P>> => {
+export const openLevel = <P extends ParcelData>(options: LevelOptions): Promise<Level<P>> =>
+  readingFirst(options.directory, () => openWhole<P>(options));
+
+const openWhole = async <P extends ParcelData>(options: LevelOptions): Promise<Level<P>> => {
   const { directory, clock, layout, alarm, onFatal, alsoOurs, plant } = options;
   const limits = { ...LEVEL_LIMITS, ...options.limits };
   const { db, installation } = await openOrCreate({ ...options, writeBufferBytes: limits.writeBufferBytes });

@@ -99,7 +99,7 @@ export const openForCheck = async ({ directory, layout, alsoOurs }: CheckOptions
     };
   } catch (cause) {
     await rm(copy, { recursive: true, force: true });
-    const first = damage[0] === undefined ? '' : ` What is damaged: ${damage.join('; ')}.`;
+    const first = damage[0] === undefined ? '' : `. What is damaged: ${damage.join('; ')}.`;
     throw new DuologError(
       'internal',
       `The store in ${directory} cannot be opened for a check: ${messageOf(cause)}${first}`,

@@ -75,6 +75,20 @@ export const openDatabase = async (
   }
 };
 
+/** Whether the database says that it read something else than it wrote. */
+const isCorruption = (cause: unknown): boolean =>
+  codeOf(cause instanceof Error ? (cause.cause ?? cause) : cause) === 'LEVEL_CORRUPTION' ||
+  /corrupt/i.test(messageOf(cause));
+
+/** Does the first reads of a data folder's database; what the database finds corrupt there rejects as damage of the store. */
+export const readingFirst = async <T>(directory: string, read: () => Promise<T>): Promise<T> => {
+  try {
+    return await read();
+  } catch (cause) {
+    throw !(cause instanceof DuologError) && isCorruption(cause) ? damaged(directory, messageOf(cause), cause) : cause;
+  }
+};
+
 const openingFailed = (directory: string, cause: unknown): DuologError => {
   const inner = cause instanceof Error ? (cause.cause ?? cause) : cause;
   if (codeOf(inner) === 'LEVEL_LOCKED') {
@@ -85,7 +99,7 @@ const openingFailed = (directory: string, cause: unknown): DuologError => {
     );
   }
   const what = messageOf(cause);
-  if (codeOf(inner) === 'LEVEL_CORRUPTION' || /corrupt/i.test(what)) return damaged(directory, what, cause);
+  if (isCorruption(cause)) return damaged(directory, what, cause);
   return new DuologError(
     'internal',
     `The store in ${directory} cannot be opened: ${what}. Opening needs the right to write there and free space.`,
