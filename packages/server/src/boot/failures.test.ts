@@ -24,3 +24,9 @@ test.each([
 ])('%s for the port is told, with the setting to change [OPS7]', (code, message) => {
   expect(listeningFailed({ host: '10.0.0.1', port: 80 }, coded(code)).message).toBe(message);
 });
+
+test('a name is told to be none of this machine, perhaps: Bun says the same of a port that is taken [OPS7]', () => {
+  expect(listeningFailed({ host: 'chat.invalid', port: 80 }, coded('EADDRINUSE')).message).toContain(
+    'or chat.invalid is no name of this machine',
+  );
+});

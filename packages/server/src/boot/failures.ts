@@ -1,4 +1,5 @@
 /** Why a server could not be started, in words for whoever started it. */
+import { isIP } from 'node:net';
 import { DuologError } from '@duolog/protocol';
 import type { Config } from '../config.ts';
 
@@ -22,7 +23,10 @@ export const listeningFailed = ({ host, port }: Pick<Config, 'host' | 'port'>, c
     case 'EADDRINUSE':
       return new DuologError(
         'internal',
-        `${where} is taken by another program. Choose another one with DUOLOG_PORT or --port.`,
+        // Bun gives the same code for a name that has no address.
+        isIP(host) > 0 || host === 'localhost'
+          ? `${where} is taken by another program. Choose another one with DUOLOG_PORT or --port.`
+          : `${where} is taken by another program, or ${host} is no name of this machine. Choose another one with DUOLOG_PORT or DUOLOG_HOST.`,
         { cause },
       );
     case 'EACCES':
