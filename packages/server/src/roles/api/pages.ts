@@ -71,9 +71,13 @@ export const frontPage = ({ version, address }: FrontPage): string => {
 <h2>Build on it</h2>
 <p>Sign up and log in over HTTP, then open a WebSocket; the reference has every method.</p>
 <pre>U=${url}/v1
-curl $U/account.signUp -d '{"handle":"ann","password":"correct horse"}'
-curl $U/session.logIn -d '{"handle":"ann","password":"correct horse","deviceName":"curl"}'
-curl $U/account.get -X POST -H "Authorization: Bearer $TOKEN"</pre>
+curl $U/account.signUp -d \\
+  '{"handle":"carla","password":"correct horse"}'
+curl $U/session.logIn -d \\
+  '{"handle":"carla","password":"correct horse","deviceName":"curl"}'
+TOKEN=…  # the one of the answer
+curl $U/user.find -d '{"handle":"carla"}' \\
+  -H "Authorization: Bearer $TOKEN"</pre>
 <footer>duolog ${escapeHtml(version)}</footer>
 </main>`,
   );
