@@ -167,6 +167,7 @@ const compose = (options: BootOptions, engines: Engines, watch: Watch): Parts =>
     readToken: (token) => context.tokens.readToken(token),
     isSignedIn: ({ user, device }) => context.queries.hasDevice(user, device),
     userCalls: { ...USER_CALL_LIMITS, callsPerSecond: requestsPerSecond(config.messagesPerSecond) },
+    metricsFor: config.metrics,
     unready,
     rates: config,
     answersCalls: config.roles.includes('api'),

@@ -150,6 +150,15 @@ export const SETTINGS = {
     'IP addresses separated by commas',
     (item) => (/^[0-9a-fA-F:.]+$/.test(item) ? item : undefined),
   ),
+  metrics: choice(
+    {
+      env: 'DUOLOG_METRICS',
+      doc: 'Who may read /metrics: programs of the same machine that come through no proxy, or everybody who reaches the server.',
+    },
+    'local',
+    'local',
+    'all',
+  ),
   secret: optional(
     {
       env: 'DUOLOG_SECRET',

@@ -352,6 +352,17 @@ test('health and readiness are answered, and metrics counted [OPS8] [OPS9]', asy
   expect(text).toMatch(/\nprocess_resident_memory_bytes \d+\n/);
 });
 
+test('metrics are for the same machine, not for who comes through a proxy, unless the setting says so [OPS9]', async () => {
+  const proxied = { headers: { 'x-forwarded-for': '9.9.9.9' } };
+  const refused = await fetch(`${server.url}/metrics`, proxied);
+  const { error } = (await refused.json()) as { error: WireError };
+  expect([refused.status, error.code]).toEqual([403, 'forbidden']);
+  expect(error.detail).toContain('DUOLOG_METRICS');
+  expect((await fetch(`${server.url}/health`, proxied)).status).toBe(200);
+  const { url } = await start({ DUOLOG_METRICS: 'all' });
+  expect((await fetch(`${url}/metrics`, proxied)).status).toBe(200);
+});
+
 test('the front page says what this is, and all its links are answered [API12]', async () => {
   const response = await fetch(server.url);
   const html = await response.text();

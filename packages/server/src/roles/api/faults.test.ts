@@ -18,6 +18,7 @@ const apiWith = (dispatch: Dispatch, unready: readonly string[] = []): Api => {
     log: createLog({ level: 'info', format: 'json', write: (line) => lines.push(line), now: () => 0 }),
     metrics,
     metricsText: () => ({ text: metrics.text(), contentType: METRICS_CONTENT_TYPE }),
+    metricsFor: 'local',
     dispatch,
     readToken: () => ({ user: 'u0000000000000000', device: 'd' }),
     isSignedIn: () => Promise.reject(new Error('the store broke')),

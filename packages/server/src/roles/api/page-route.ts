@@ -2,7 +2,7 @@
 import { openapi } from '@duolog/protocol/schema';
 import { wireError } from '../dispatch.ts';
 import { frontPage, pageResponse, referencePage } from './pages.ts';
-import { addressOf } from './remote-address.ts';
+import { addressOf, isFromHere } from './remote-address.ts';
 import type { Peer } from './remote-address.ts';
 import { errorResponse, jsonResponse, methodNotAllowed } from './responses.ts';
 import type { Routed } from './responses.ts';
@@ -13,13 +13,17 @@ export interface PageOptions {
   readonly url: string | undefined;
   /** All metrics as text, with its content type. */
   readonly metricsText: () => { readonly text: string; readonly contentType: string };
+  /** Who may read them: programs of this machine, or everybody. */
+  readonly metricsFor: 'local' | 'all';
   /** Why no new work is welcome; empty: it is. */
   readonly unready: () => readonly string[];
 }
 
 type Page = (request: Request, peer: Peer) => Response;
 
-const pagesOf = ({ version, url, metricsText, unready }: PageOptions): Readonly<Record<string, Page>> => {
+const METRICS_ELSEWHERE = 'Metrics are for programs of the same machine; the setting DUOLOG_METRICS gives them to all.';
+
+const pagesOf = ({ version, url, metricsText, metricsFor, unready }: PageOptions): Readonly<Record<string, Page>> => {
   const openapiJson = JSON.stringify(openapi(version));
   const reference = referencePage(version);
   return {
@@ -29,7 +33,9 @@ const pagesOf = ({ version, url, metricsText, unready }: PageOptions): Readonly<
       const reasons = unready();
       return jsonResponse(JSON.stringify({ ready: reasons.length === 0, reasons }), reasons.length === 0 ? 200 : 503);
     },
-    '/metrics': () => {
+    '/metrics': (request, peer) => {
+      if (metricsFor === 'local' && !isFromHere(request.headers, peer))
+        return errorResponse(wireError('forbidden', METRICS_ELSEWHERE));
       const { text, contentType } = metricsText();
       return new Response(text, { headers: { 'content-type': contentType } });
     },

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test';
 import type { Alive } from '../../pump/messages.ts';
 import { OWN_ADDRESS, chooseServers } from './discovery.ts';
 import { allowsOrigin } from './origins.ts';
-import { peerOf, rateKeyOf } from './remote-address.ts';
+import { isFromHere, peerOf, rateKeyOf } from './remote-address.ts';
 
 const alive = (node: string, facts: Partial<Alive>): Alive => ({
   type: 'alive',
@@ -95,4 +95,18 @@ test.each([
 
 test('* allows all origins [API7]', () => {
   expect(allowsOrigin({ origins: ['*'] }, 'null', null)).toBe(true);
+});
+
+test.each<[string, Record<string, string>, boolean]>([
+  ['127.0.0.1', {}, true],
+  ['127.9.9.9', {}, true],
+  ['::1', {}, true],
+  ['10.0.0.1', {}, false],
+  ['127.0.0.1.evil.example', {}, false],
+  ['', {}, false],
+  // A proxy of this machine that is not named in the settings.
+  ['127.0.0.1', { 'x-forwarded-for': '9.9.9.9' }, false],
+  ['127.0.0.1', { forwarded: 'for=9.9.9.9' }, false],
+])('who comes from %j with %o comes from the same machine: %p [OPS9]', (address, headers, isHere) => {
+  expect(isFromHere(new Headers(headers), { address, secure: false })).toBe(isHere);
 });

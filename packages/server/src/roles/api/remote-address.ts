@@ -29,6 +29,10 @@ export const peerOf = (headers: Headers, socketAddress: string, proxies: readonl
   return { address: client, secure: headers.get('x-forwarded-proto') === 'https' };
 };
 
+/** Whether a program of this very machine asks, and none that brings somebody else's requests. */
+export const isFromHere = (headers: Headers, { address }: Peer): boolean =>
+  /^(?:127(?:\.\d{1,3}){3}|::1)$/.test(address) && !headers.has('x-forwarded-for') && !headers.has('forwarded');
+
 /** What shares a rate limit: an IPv4 address, or the /64 network that one IPv6 customer has at the least. */
 export const rateKeyOf = (address: string): string => {
   if (!address.includes(':')) return address;
