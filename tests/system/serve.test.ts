@@ -20,6 +20,7 @@ test('it says where it serves, where its data is and what to do next [OPS1]', as
   expect(server.stdout()).toContain(data);
   expect((await fetch(`${server.url}/health`)).status).toBe(200);
   expect(statSync(data).mode & 0o777).toBe(0o700);
+  expect(statSync(join(data, 'ledger')).mode & 0o777).toBe(0o700);
   expect(statSync(join(data, 'secret')).mode & 0o777).toBe(0o600);
 });
 

@@ -67,7 +67,7 @@ export const openDatabase = async (
     compression: true,
   });
   try {
-    if (options.create) await mkdir(location, { recursive: true });
+    if (options.create) await mkdir(location, { recursive: true, mode: 0o700 });
     await db.open();
     return db;
   } catch (cause) {
