@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import { mkdirSync, readFileSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { DuologError } from '@duolog/protocol';
@@ -51,6 +51,17 @@ describe('opening', () => {
     const epochs = new Set<string>();
     for (let i = 0; i < 3; i++) epochs.add((await rig.open(rig.folder())).installation.epoch);
     expect(epochs.size).toBe(3);
+  });
+
+  test('others of the machine cannot read a store, also in a folder that was there before and open to them [STO10]', async () => {
+    const [before, directory] = [process.umask(0o022), rig.folder()];
+    try {
+      mkdirSync(directory, { mode: 0o755 });
+      await rig.open(directory);
+      expect(statSync(join(directory, LEDGER_FOLDER)).mode & 0o777).toBe(0o700);
+    } finally {
+      process.umask(before);
+    }
   });
 
   test('two programs cannot use one store [STO2]', async () => {
