@@ -25,6 +25,8 @@ async function buildScripts() {
     platform: 'neutral',
     target: 'es2022',
     minify: true,
+    // Node shows the line an error comes from; it is not to be the whole script.
+    lineLimit: 1000,
     sourcemap: true,
     metafile: true,
     logLevel: 'warning',
