@@ -1,6 +1,7 @@
 /**
  * What the embedded store costs: CPU per one-to-one message (message, outbox row, two entries) by size of batch, all
- * threads counted. `bun bench/engine-level.ts [--messages N] [--window 1|2] [--sizes 1,16,128,1024]`
+ * threads counted. `bun bench/engine-level.ts [--messages N] [--window 1|2] [--sizes 1,16,128,1024] [--areas CHARS]`
+ * With `--millions N` it writes so many million messages in batches of the first size and prints every million.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,11 +21,17 @@ import {
 import { isLog } from '../packages/server/src/data/log-run.ts';
 import { systemClock } from '../packages/server/src/engines/clock-system.ts';
 import { openLevel } from '../packages/server/src/engines/ledger-level.ts';
+import { LEVEL_LIMITS } from '../packages/server/src/engines/level-limits.ts';
 import type { Batch, Claim, Ledger } from '../packages/server/src/ports/ledger.ts';
 import type { Row } from '../packages/server/src/ports/store.ts';
 
 const USERS = 400;
-const TEXT = 'x'.repeat(200);
+const WORDS = 'we meet at the station on friday and bring what each of us has found so far about old maps'.split(' ');
+/** Texts of 200 bytes that compress about as well as people's. */
+const TEXTS = Array.from({ length: 997 }, (_, i) => {
+  const words = Array.from({ length: 60 }, (_word, j) => WORDS[(i * 31 + j * j * 17 + (i % 13) * j) % WORDS.length]);
+  return words.join(' ').slice(0, 200);
+});
 const AT = Date.UTC(2026, 0, 1);
 
 const user = (n: number): string => `u${n.toString(36).padStart(16, 'A')}`;
@@ -47,7 +54,7 @@ const createWriter = (claim: Claim): ((messages: number) => Batch) => {
     const conversation = a < b ? `d.${a}.${b}` : `d.${b}.${a}`;
     const entity = conversationKey(conversation);
     const seq = next(entity, grown);
-    const body = `{"conversation":"${conversation}","seq":${seq},"kind":"text","sender":"${a}","at":${AT},"text":"${TEXT}"}`;
+    const body = `{"conversation":"${conversation}","seq":${seq},"kind":"text","sender":"${a}","at":${AT},"text":"${TEXTS[sent % TEXTS.length] ?? ''}"}`;
     rows.push({ ...logRow(entity, seq), value: encodeMessage(body) });
     const answers = Array.from({ length: 8 }, (_, i) => ({
       n: seq + i,
@@ -86,10 +93,18 @@ const { values: args } = parseArgs({
     messages: { type: 'string', default: '200000' },
     sizes: { type: 'string', default: '1,16,128,1024' },
     window: { type: 'string', default: '1' },
+    areas: { type: 'string', default: String(LEVEL_LIMITS.areaChars) },
+    millions: { type: 'string', default: '0' },
   },
 });
 
-const measure = async (size: number): Promise<void> => {
+interface Opened {
+  readonly ledger: Ledger;
+  readonly make: (messages: number) => Batch;
+  close(): Promise<void>;
+}
+
+const openEmpty = async (): Promise<Opened> => {
   const directory = await mkdtemp(join(tmpdir(), 'duolog-bench-'));
   const fail = (cause: unknown): never => {
     throw cause;
@@ -101,28 +116,59 @@ const measure = async (size: number): Promise<void> => {
     layout: { installation: { partition: INSTALLATION_KEY, key: KEYS.installation }, logRow, isLog },
     alarm: fail,
     onFatal: fail,
-    limits: { reserveBytes: 0, window: Number(args.window) },
+    limits: { reserveBytes: 0, window: Number(args.window), areaChars: Number(args.areas) },
   });
   const claim = await level.ledger.claim(0);
   if (claim === undefined) throw new Error('nobody contests this claim');
-  const make = createWriter(claim);
-  // A batch of one is bound by the disk: fewer of them show as much.
-  const total = Math.min(Number(args.messages), size * 4_000);
-  const { ledger } = level;
-  await write(ledger, make, Math.floor(total / 4), size);
+  return {
+    ledger: level.ledger,
+    make: createWriter(claim),
+    close: async () => {
+      await level.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+};
+
+/** Writes and says what it cost a message, less what making the batches costs. */
+const measure = async ({ ledger, make }: Opened, total: number, size: number, makingUs: number): Promise<string> => {
   const [cpuAt, startedAt] = [process.cpuUsage(), performance.now()];
   await write(ledger, make, total, size);
   const seconds = (performance.now() - startedAt) / 1_000;
   const { user: inUser, system } = process.cpuUsage(cpuAt);
-  const makingAt = process.cpuUsage();
-  for (let made = 0; made < total; made += size) make(size);
-  const making = process.cpuUsage(makingAt);
-  const cpu = (inUser + system - making.user - making.system) / total;
-  console.log(
-    `${String(size).padStart(5)} messages a batch: ${cpu.toFixed(1)} µs CPU a message, ${Math.round(total / seconds)} messages/s`,
-  );
-  await level.close();
-  await rm(directory, { recursive: true });
+  const cpuUs = (inUser + system) / total - makingUs;
+  return `${cpuUs.toFixed(1)} µs CPU a message, ${Math.round(total / seconds)} messages/s`;
 };
 
-for (const size of args.sizes.split(',')) await measure(Number(size));
+/** CPU that making a message's rows takes. */
+const costOfMaking = (size: number): number => {
+  const make = createWriter({ partition: 0, id: '', stamp: 0, unsettled: [] });
+  const total = 100_000;
+  for (let made = 0; made < total; made += size) make(size);
+  const startedAt = process.cpuUsage();
+  for (let made = 0; made < total; made += size) make(size);
+  const { user: inUser, system } = process.cpuUsage(startedAt);
+  return (inUser + system) / total;
+};
+
+const sizes = args.sizes.split(',').map(Number);
+const millions = Number(args.millions);
+if (millions > 0) {
+  const [size = 128] = sizes;
+  const opened = await openEmpty();
+  const makingUs = costOfMaking(size);
+  for (let million = 1; million <= millions; million++) {
+    console.log(`${String(million).padStart(3)} million: ${await measure(opened, 1_000_000, size, makingUs)}`);
+  }
+  await opened.close();
+} else {
+  for (const size of sizes) {
+    const opened = await openEmpty();
+    const makingUs = costOfMaking(size);
+    // A batch of one is bound by the disk: fewer of them show as much.
+    const total = Math.min(Number(args.messages), size * 4_000);
+    await write(opened.ledger, opened.make, Math.floor(total / 4), size);
+    console.log(`${String(size).padStart(5)} messages a batch: ${await measure(opened, total, size, makingUs)}`);
+    await opened.close();
+  }
+}

@@ -39,7 +39,7 @@ const isInstallation = (value: unknown): value is Installation =>
   typeof value.format === 'number';
 
 /** What an installation row says, or undefined if it is none. */
-export const decodeInstallation = (value: string): Installation | undefined => {
+const decodeInstallation = (value: string): Installation | undefined => {
   try {
     const decoded: unknown = JSON.parse(value.slice(1));
     return value.startsWith('1') && isInstallation(decoded) ? decoded : undefined;
@@ -49,7 +49,7 @@ export const decodeInstallation = (value: string): Installation | undefined => {
   }
 };
 
-export const newInstallation = (partitions: number, createdAt: number): Installation => ({
+const newInstallation = (partitions: number, createdAt: number): Installation => ({
   epoch: randomId(16),
   partitions,
   createdAt: Math.floor(createdAt),

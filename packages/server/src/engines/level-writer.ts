@@ -14,7 +14,7 @@ export type LevelPlant = 'no-sync' | 'write-on';
 export type WriteBatch = ReturnType<Database['batch']>;
 
 /** What one write of the database holds. */
-export interface Write {
+interface Write {
   readonly rows: readonly Row[];
   /** Store partitions whose rows go. */
   readonly drops: readonly string[];

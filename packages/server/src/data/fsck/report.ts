@@ -8,7 +8,7 @@ export interface Fault {
   readonly what: string;
 }
 
-export interface Tally {
+interface Tally {
   readonly whole: number;
   readonly damaged: number;
 }
@@ -23,13 +23,13 @@ export interface FsckReport {
   readonly entries: number;
   readonly outboxes: number;
   readonly longTexts: number;
-  /** The first faults found, at most {@link MAX_FAULTS}. */
+  /** The first faults found, at most 1,000. */
   readonly faults: readonly Fault[];
   /** All faults found. */
   readonly faultCount: number;
 }
 
-export const MAX_FAULTS = 1_000;
+const MAX_FAULTS = 1_000;
 
 export type Kind = 'conversations' | 'users' | 'names';
 type Counted = 'messages' | 'entries' | 'outboxes' | 'longTexts';
