@@ -67,6 +67,9 @@ const DRAIN_LOOK_MS = 20;
 const MIN_RECONNECT_MS = 500;
 const MAX_TICK_MS = 1_000;
 
+/** Conversations to watch that count as one more request: their owners are asked one by one. */
+const WATCHES_OF_ONE = 10;
+
 /** Whether a frame has too many bytes; its length in UTF-16 units tells, unless it is near the limit. */
 const isTooLong = (frame: string, maxBytes: number): boolean =>
   frame.length * 3 > maxBytes && (frame.length > maxBytes || Buffer.byteLength(frame) > maxBytes);
@@ -238,7 +241,11 @@ class RunningGateway implements Gateway, Desk {
 
   #watch(connection: Connection, id: number, params: unknown): void {
     const checked = checkFields(METHODS.watch.params, params);
-    if (checked.ok) return this.#watches.replace(connection, checked.value.conversations, id);
+    if (checked.ok) {
+      const { conversations } = checked.value;
+      this.#seats.charge(connection.seat, Math.floor(conversations.length / WATCHES_OF_ONE));
+      return this.#watches.replace(connection, conversations, id);
+    }
     const { detail, ...facts } = checked.refusal;
     connection.refused(id, wireError('invalid', detail, facts));
   }

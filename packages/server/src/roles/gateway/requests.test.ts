@@ -213,6 +213,35 @@ test('long requests count as several [GAT8]', async () => {
   expect(ids.map((id) => 'error' in (client.reply(id) ?? {}))).toEqual([false, false, false, true]);
 });
 
+test('long answers count as several, so that nobody makes the server read and send without end [GAT8]', async () => {
+  const rig = await GatewayRig.open({ settings: { requestsPerSecond: 100 }, rates: { messagesPerSecond: 1_000 } });
+  const { a, b, conversation } = await rig.pair();
+  for (let i = 0; i < 80; i++) await a.result('message.send', { conversation, text: '\u0001'.repeat(4_096) });
+  await rig.settle();
+  // A page is some 2 million characters: 31 requests' worth, of which 200 may come at once.
+  const pages = [];
+  for (let i = 0; i < 10; i++) {
+    const reply = await b.ask('message.list', { conversation });
+    pages.push('error' in reply ? reply.error.code : reply.result.messages.length);
+  }
+  expect(pages.slice(0, 6)).toEqual([80, 80, 80, 80, 80, 80]);
+  expect(pages.slice(8)).toEqual(['rateLimited', 'rateLimited']);
+  await rig.clock.advance(2_000);
+  expect((await b.result('message.list', { conversation, limit: 1 })).messages).toHaveLength(1);
+});
+
+test('watching many conversations counts as several requests [GAT8]', async () => {
+  const rig = await GatewayRig.open({ settings: { requestsPerSecond: 10 } });
+  const client = await rig.join(await rig.signUp('alice'));
+  const codes = [];
+  for (let i = 0; i < 10; i++) {
+    const conversations = Array.from({ length: 50 }, () => newGroupId());
+    codes.push((await client.error('watch', { conversations })).code);
+  }
+  expect(codes.slice(0, 3)).toEqual(['notFound', 'notFound', 'notFound']);
+  expect(codes.slice(4)).toEqual(Array.from({ length: 6 }, () => 'rateLimited'));
+});
+
 test('messages of a user into one conversation have a rate of their own, over all devices [LIM8]', async () => {
   const rig = await GatewayRig.open({ rates: { messagesPerSecond: 5 } });
   const { a, alice, bob, conversation } = await rig.pair();

@@ -36,6 +36,8 @@ interface RawRequest {
 const RATE_WAIT_MS = 1_000;
 /** Characters of a request that count as one more request: long ones take their time to read. */
 const LENGTH_OF_ONE = 16_384;
+/** Characters of an answer that count as one more request. */
+const ANSWER_OF_ONE = 65_536;
 const costOf = (length: number): number => 1 + Math.floor(length / LENGTH_OF_ONE);
 const isPlainObject = (value: unknown): value is RawRequest =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -163,7 +165,10 @@ export const createRequests = (options: {
     answered: (id: number, resultJson: string): void => {
       connection.reading -= 1;
       finish(connection);
-      if (connection.state !== 'ended') options.pushAnswer(connection, replyItem(id, resultJson));
+      if (connection.state !== 'ended') {
+        seats.charge(connection.seat, Math.floor(resultJson.length / ANSWER_OF_ONE));
+        options.pushAnswer(connection, replyItem(id, resultJson));
+      }
       resume(connection);
     },
     refused: (id: number, error: WireError): void => {

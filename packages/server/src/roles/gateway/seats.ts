@@ -110,6 +110,11 @@ export class Seats {
     return true;
   }
 
+  /** Takes tokens without asking, for what is known to be dear only afterwards: the debt has to be filled first. */
+  charge(seat: number, tokens: number): void {
+    this.#tokens[seat] = (this.#tokens[seat] ?? 0) - tokens;
+  }
+
   /** Counts something malformed; the count so far. */
   fault(seat: number): number {
     return (this.#faults[seat] = Math.min(0xffff, (this.#faults[seat] ?? 0) + 1));
