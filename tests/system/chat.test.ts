@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'bun:test';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { signUp } from '@duolog/sdk';
 import { Stage, main, plainEnvironment, until } from './server-process.ts';
@@ -113,6 +113,28 @@ test('one can sign up, talk and leave at a terminal, and the password is never s
   await again.shows('bob     hello back');
   again.type('/quit\r');
   expect(await again.ended).toBe(0);
+}, 30_000);
+
+test('logging out leaves nothing of the account on the disk, nor does an account that could not be opened [OPS14]', async () => {
+  const server = await stage.serve();
+  const folder = stage.folder();
+  await signUp({ url: server.url, handle: 'alice', password });
+  writeFileSync(join(folder, 'password'), password);
+  const kept = (): readonly string[] =>
+    readdirSync(folder, { recursive: true })
+      .map(String)
+      .filter((name) => name.endsWith('.account'));
+  const run = (user: string, input: string): Promise<unknown> =>
+    stage.duolog(
+      ['chat', server.url, '--folder', folder, '--user', user, '--password-file', join(folder, 'password')],
+      { input },
+    ).ended;
+  expect(await run('bob', 'x\n')).toBe(1);
+  expect(kept()).toEqual([]);
+  expect(await run('alice', '/notes\na secret\n')).toBe(0);
+  expect(kept()).toHaveLength(1);
+  expect(await run('alice', '/logout\n')).toBe(0);
+  expect(kept()).toEqual([]);
 }, 30_000);
 
 test('what is said while the server is away is kept and told, and sent when it is back [OPS14]', async () => {

@@ -1,11 +1,11 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Client } from '@duolog/sdk';
 import { httpUrl } from '../boot.ts';
 import { accountFile, knownHandles, lockAccount, serverFolder } from './chat/account-file.ts';
-import { fileCache } from './chat/file-cache.ts';
+import { fileCache, isEmpty } from './chat/file-cache.ts';
 import { runFullScreen } from './chat/full-screen.ts';
 import { runPiped } from './chat/piped.ts';
 import { signIn } from './chat/sign-in.ts';
@@ -131,19 +131,27 @@ export const chat: Command = {
     const fresh = !knownHandles(folder).includes(handle);
     const unlock = await lockAccount(folder, handle);
     try {
+      const file = accountFile(folder, handle);
+      const cache = await fileCache(file);
       const client = await signIn({
         url,
         handle,
-        cache: await fileCache(accountFile(folder, handle)),
+        cache,
         version: programVersion(),
         newAccount: args.values['sign-up'] === true,
         askPassword: passwordFrom(args),
         offerAccount: offerAccount(handle),
+      }).catch(async (cause: unknown) => {
+        // An account that could not be opened is not known here from now on.
+        if (fresh) await rm(file, { force: true });
+        throw cause;
       });
       try {
         return await runChat(client, args, fresh);
       } finally {
         await client.close();
+        // The file has everything that was ever written to it, so it has to go for all to be forgotten.
+        if (await isEmpty(cache)) await rm(file, { force: true });
       }
     } finally {
       unlock();

@@ -48,6 +48,10 @@ const append = async (log: Log, line: string): Promise<void> => {
   log.bytes += Buffer.byteLength(line);
 };
 
+/** Whether nothing is kept. */
+export const isEmpty = async (cache: Cache): Promise<boolean> =>
+  (await cache.list('', LAST_KEY, { limit: 1 })).length === 0;
+
 /** Opens the cache, or begins one. Only its owner may read the file. One program uses it at a time. */
 export const fileCache = async (file: string): Promise<Cache> => {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 });

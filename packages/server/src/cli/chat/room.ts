@@ -79,7 +79,8 @@ export class Room {
     const facts = me === undefined ? [] : [`you are ${me}`];
     if (view === undefined) return ['duolog', facts.join('')];
     const members = Object.keys(this.#client.positions(view.conversation)).length;
-    if (view.kind === 'group' && members > 0) facts.unshift(members === 1 ? '1 member' : `${members} members`);
+    if (view.kind === 'group' && view.state === 'joined' && members > 0)
+      facts.unshift(members === 1 ? '1 member' : `${members} members`);
     if (view.state === 'left') facts.unshift('you left');
     return [names.title(view), facts.join(' · ')];
   }
