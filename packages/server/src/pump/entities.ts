@@ -43,6 +43,7 @@ export type Loading = Promise<unknown> | undefined;
 
 export interface Entities {
   get(key: string): Entity;
+  getUser(id: UserId): Entity;
   /** Loads what deciding about this command takes. */
   forCommand(envelope: Envelope): Loading;
   /** Loads what taking this parcel takes, for one of its recipients. */
@@ -86,12 +87,24 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
   /** Parts loaded since the last trim. */
   let parts = 0;
 
+  /** Users by id: the young ones once more, found without making their key. */
+  let users = new Map<UserId, Entity>();
+
   const get = (key: string): Entity => {
     let entity = young.get(key);
     if (entity !== undefined) return entity;
     entity = old.get(key) ?? newEntity(key);
     old.delete(key);
     young.set(key, entity);
+    return entity;
+  };
+
+  const getUser = (id: UserId): Entity => {
+    let entity = users.get(id);
+    if (entity === undefined) {
+      entity = get(userKey(id));
+      users.set(id, entity);
+    }
     return entity;
   };
 
@@ -209,6 +222,7 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
 
   return {
     get,
+    getUser,
     forCommand: (envelope) => {
       const entity = get(envelope.entity);
       const remembered = outbox(entity, envelope);
@@ -226,10 +240,11 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
     forParcel: (parcel, id) => {
       switch (parcel.kind) {
         case 'message':
+          return user(getUser(id));
         case 'membership':
         case 'account':
         case 'handle':
-          return userParts(get(userKey(id)), parcel);
+          return userParts(getUser(id), parcel);
         case 'position':
           return conversation(get(conversationKey(parcel.conversation)));
         case 'confirmed':
@@ -242,7 +257,7 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
       }
     },
     forRoute: (id) => {
-      const entity = get(userKey(id));
+      const entity = getUser(id);
       return all([user(entity), account(entity)]);
     },
     forWatch: (id) => conversation(get(conversationKey(id))),
@@ -250,6 +265,7 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
       if (!crowded()) return;
       old = young;
       young = new Map();
+      users = new Map();
       parts = 0;
       // One that is used all the time is never forgotten as a whole; what hangs on it would grow for ever.
       for (const entity of old.values()) {

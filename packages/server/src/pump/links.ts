@@ -28,6 +28,8 @@ interface Link {
   readonly name: string;
   n: number;
   items: LinkItem[];
+  /** The newest entry among the items that is the same for all: more recipients may join it. */
+  shared: { readonly fields: string; readonly to: [UserId, number][] } | undefined;
 }
 
 /** Sets by edge, by key: `on` and `off` keep no empty ones. */
@@ -63,7 +65,7 @@ export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: str
   const linkTo = (edge: NodeId): Link => {
     let link = links.get(edge);
     if (link === undefined) {
-      link = { name: `${claim}/${++opened}`, n: 0, items: [] };
+      link = { name: `${claim}/${++opened}`, n: 0, items: [], shared: undefined };
       links.set(edge, link);
     }
     return link;
@@ -74,36 +76,26 @@ export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: str
   };
 
   /** Recipients of one entry share one item: their pairs are added while the shared text stays the same. */
-  const pushEntry = (delivery: Extract<Delivery, { kind: 'entry' }>, open: Map<NodeId, [UserId, number][]>): void => {
-    const edges = routes.byKey.get(delivery.user);
+  const pushEntry = ({ fields, sent, user, useq }: Extract<Delivery, { kind: 'entry' }>): void => {
+    const edges = routes.byKey.get(user);
     if (edges === undefined) return;
     for (const edge of edges.keys()) {
-      const { fields, sent, user, useq } = delivery;
-      if (sent !== undefined) {
-        push(edge, { kind: 'entry', fields, sent, to: [[user, useq]] });
-        continue;
-      }
-      const to = open.get(edge);
-      if (to !== undefined) to.push([user, useq]);
+      const link = linkTo(edge);
+      if (sent !== undefined) link.items.push({ kind: 'entry', fields, sent, to: [[user, useq]] });
+      else if (link.shared?.fields === fields) link.shared.to.push([user, useq]);
       else {
-        const pairs: [UserId, number][] = [[user, useq]];
-        open.set(edge, pairs);
-        push(edge, { kind: 'entry', fields, to: pairs });
+        const to: [UserId, number][] = [[user, useq]];
+        link.shared = { fields, to };
+        link.items.push({ kind: 'entry', fields, to });
       }
     }
   };
 
   const deliver = (deliveries: readonly Delivery[]): void => {
-    let fields: string | undefined;
-    let open = new Map<NodeId, [UserId, number][]>();
     for (const delivery of deliveries) {
       switch (delivery.kind) {
         case 'entry':
-          if (delivery.fields !== fields) {
-            fields = delivery.fields;
-            if (open.size > 0) open = new Map();
-          }
-          pushEntry(delivery, open);
+          pushEntry(delivery);
           break;
         case 'revoked':
           for (const edge of routes.byKey.get(delivery.user)?.keys() ?? []) push(edge, delivery);
@@ -133,6 +125,7 @@ export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: str
         if (link.items.length === 0) continue;
         const { items } = link;
         link.items = [];
+        link.shared = undefined;
         link.n += 1;
         send(edge, link, items);
       }

@@ -192,9 +192,23 @@ export const decideCommand = (turn: Turn, context: TurnContext, envelope: Envelo
   return outcomeOf(answer);
 };
 
+/** Takes a message for its recipients, whose logs are loaded. Most of what an owner does is done here. */
+const takeMessage = (turn: Turn, context: TurnContext, parcel: Extract<Parcel, { kind: 'message' }>): void => {
+  const { entities, now } = context;
+  for (const id of parcel.to) {
+    const entity = entities.getUser(id);
+    const before = entity.user;
+    if (before === undefined) throw notLoaded(entity.key);
+    const decided = takeUserParcel(before, parcel, now);
+    entity.user = decided.state;
+    grow(turn, entity.key, before.head, decided.state.head);
+    follow(turn, context, entity.key, decided);
+  }
+};
+
 /** Takes a parcel for one user whose needs are loaded. */
 const takeForUser = (turn: Turn, context: TurnContext, parcel: UserParcel, id: UserId): void => {
-  const entity = context.entities.get(userKey(id));
+  const entity = context.entities.getUser(id);
   const before = userState(entity, parcel);
   const decided = takeUserParcel(before, parcel, context.now);
   keepUser(entity, parcel, decided.state);
@@ -210,6 +224,7 @@ export const recipientsOf = (parcel: Parcel): readonly UserId[] =>
 export const takeParcel = (turn: Turn, context: TurnContext, parcel: Parcel): void => {
   switch (parcel.kind) {
     case 'message':
+      return takeMessage(turn, context, parcel);
     case 'membership':
       for (const user of parcel.to) takeForUser(turn, context, parcel, user);
       return;
