@@ -39,6 +39,8 @@ export interface Places {
   find(rows: readonly RowRef[], snapshot: Snapshot): Promise<readonly (string | undefined)[]>;
   /** The same as far as no reading is needed: `unread` for those where it is. */
   known(partition: string, key: string): string | undefined | typeof UNREAD;
+  /** First characters and areas of a bucket's shelves, in order; undefined if reading is needed to know. */
+  shelves(partition: string): readonly (readonly [first: string, area: string])[] | undefined;
 }
 
 /** Nothing in memory tells where the row is. */
@@ -124,6 +126,10 @@ export const createPlaces = async (
   return {
     isLog,
     known,
+    shelves: (partition) =>
+      remembered
+        .get(partition)
+        ?.flatMap((place, first) => (place === undefined ? [] : [[String.fromCharCode(first), place] as const])),
     prepare: (rows) => {
       const missing = new Set<string>();
       for (const { partition } of rows)

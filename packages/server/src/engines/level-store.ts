@@ -29,19 +29,29 @@ interface Bounds {
   lt: string;
 }
 
+const readShelves = async (
+  db: Database,
+  partition: string,
+  snapshot: Snapshot,
+): Promise<readonly (readonly [first: string, area: string])[]> =>
+  (await db.iterator({ ...partitionBounds(partition), snapshot }).all()).map(([name, area]) => [
+    firstOfShelf(name),
+    area,
+  ]);
+
 /** Rows of a log: shelves are in order of their first character, so one after another they give the rows in order. */
 const rangeOfLog = async (
   db: Database,
+  places: Places,
   partition: string,
   range: Range,
   snapshot: Snapshot,
 ): Promise<readonly KeyValue[]> => {
   const { limit, reverse = false, after, before } = range;
-  const shelves = await db.iterator({ ...partitionBounds(partition), reverse, snapshot }).all();
+  const shelves = places.shelves(partition) ?? (await readShelves(db, partition, snapshot));
   const rows: KeyValue[] = [];
-  for (const [name, area] of shelves) {
+  for (const [first, area] of reverse ? shelves.toReversed() : shelves) {
     if (rows.length === limit) break;
-    const first = firstOfShelf(name);
     if ((after !== undefined && first < after.charAt(0)) || (before !== undefined && first > before.charAt(0)))
       continue;
     const bounds: Bounds = {
@@ -124,7 +134,7 @@ export const levelStore = ({ db, places, alarm, snapshot: pinned }: LevelStoreOp
     range: (partition, range) =>
       reading(() =>
         places.isLog(partition)
-          ? together((snapshot) => rangeOfLog(db, partition, range, snapshot))
+          ? together((snapshot) => rangeOfLog(db, places, partition, range, snapshot))
           : rangeOfRows(partition, range),
       ),
     scan: (after, limit) =>
