@@ -25,18 +25,23 @@ const MAX_PATH_BYTES = 100;
 
 const socketPath = (directory: string): string => join(directory, CONTROL_SOCKET);
 
+const requestOf = (line: string): ControlRequest => {
+  const malformed = new DuologError('invalid', 'A request is a line of JSON, {"command": …}.');
+  let request: unknown;
+  try {
+    request = JSON.parse(line);
+  } catch (cause) {
+    throw cause instanceof SyntaxError ? malformed : cause;
+  }
+  if (typeof request !== 'object' || request === null || !('command' in request)) throw malformed;
+  const { command } = request;
+  if (typeof command !== 'string') throw malformed;
+  return { ...request, command };
+};
+
 const answer = async (line: string, handle: (request: ControlRequest) => Promise<object>): Promise<object> => {
   try {
-    const request: unknown = JSON.parse(line);
-    if (
-      typeof request !== 'object' ||
-      request === null ||
-      !('command' in request) ||
-      typeof request.command !== 'string'
-    ) {
-      throw new DuologError('invalid', 'A request is {"command": …}.');
-    }
-    return { result: await handle({ ...request, command: request.command }) };
+    return { result: await handle(requestOf(line)) };
   } catch (cause) {
     return { error: (cause instanceof DuologError ? cause : new DuologError('internal', messageOf(cause))).toWire() };
   }
