@@ -120,14 +120,6 @@ export interface Holder {
   /** The user's row names this handle too. */
   readonly confirmed: boolean;
 }
-export interface Installation {
-  /** New after a restore. */
-  readonly epoch: string;
-  readonly partitions: number;
-  readonly createdAt: number;
-  /** Format of rows and keys; a program refuses to open a newer one. */
-  readonly format: number;
-}
 
 export const encodeJson = (value: object): string => `1${JSON.stringify(value)}`;
 /** Decodes a value of format 1. The caller names the type of the row that this key holds. */
