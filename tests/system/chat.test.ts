@@ -226,6 +226,24 @@ test.each(['ftp://127.0.0.1', 'http://'])('%s is no address of a server [OPS11] 
   expect(refused.stderr()).toBe(`duolog chat: ${address} is no address of a server\n`);
 });
 
+test('a long text that is shown in full cannot command the terminal either [OPS14]', async () => {
+  const server = await stage.serve();
+  const folder = stage.folder();
+  writeFileSync(join(folder, 'password'), password);
+  for (const handle of ['alice', 'bob']) await signUp({ url: server.url, handle, password });
+  const run = (user: string, input: string) =>
+    stage.duolog(
+      ['chat', server.url, '--folder', folder, '--user', user, '--password-file', join(folder, 'password')],
+      { input },
+    );
+  const harm = '\x1b]0;owned\x07\u202e';
+  expect(await run('bob', `/chat alice\n${'x'.repeat(4_096)}${harm}the end\n`).ended).toBe(0);
+  const alice = run('alice', '/chat bob\n/whole\n');
+  expect(await alice.ended).toBe(0);
+  expect(alice.stdout()).toContain('the end');
+  expect(alice.stdout().match(/(?!\n)[\p{Cc}\u202e]/gu)).toBeNull();
+}, 30_000);
+
 test('with --to a conversation is opened, or begun with somebody of that handle [OPS14]', async () => {
   const server = await stage.serve();
   const folder = stage.folder();

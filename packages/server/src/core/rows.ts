@@ -64,7 +64,7 @@ export const outboxKey = (user: UserId, outbox: OutboxId): string => `${OUTBOX_R
 export const ACCEPTED_ROWS = 'accepted/';
 export const acceptedKey = (source: number): string => `${ACCEPTED_ROWS}${source}`;
 
-export type Role = 'owner' | 'member';
+type Role = 'owner' | 'member';
 export interface RosterMember {
   readonly user: UserId;
   readonly role: Role;
@@ -90,7 +90,7 @@ export interface LogState {
   readonly begun?: readonly (readonly [bucket: number, at: number])[];
 }
 export type Positions = { readonly [user: UserId]: number };
-export interface AccountDevice {
+interface AccountDevice {
   readonly device: DeviceId;
   readonly name: string;
   readonly addedAt: number;

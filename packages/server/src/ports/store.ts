@@ -1,4 +1,4 @@
-/** A row: one value cell, written by one partition only. The value is well-formed text; its first character is its format (COM3). */
+/** A row: one value cell, written by one partition only. Names of Store partitions and keys are 1 to 255 characters of printable ASCII, without a space; their order is that of their bytes. The value is well-formed text; its first character is its format (COM3). */
 export interface Row {
   /** Name of the Store partition: rows of one are stored together, in order of key, and change atomically. */
   readonly partition: string;
@@ -27,9 +27,6 @@ export interface Range {
   readonly limit: number;
 }
 
-/** Names of Store partitions and keys: 1 to 255 characters of printable ASCII. Order is that of their bytes. */
-export const STORE_NAME_PATTERN = /^[\x21-\x7e]{1,255}$/;
-
 /**
  * Opaque rows in Store partitions. Reads see every write that succeeded before they were asked (through whichever
  * process) and never go back: what one read has shown, a later one shows too, or something newer. Several rows read by
@@ -47,7 +44,10 @@ export interface Store {
    * Everything, in any order that stays the same between calls: pages of at most `limit` rows, each followed by `next`,
    * until `next` is undefined. Rows written meanwhile may or may not occur.
    */
-  scan(after: string | undefined, limit: number): Promise<{ readonly rows: readonly Row[]; readonly next: string | undefined }>;
+  scan(
+    after: string | undefined,
+    limit: number,
+  ): Promise<{ readonly rows: readonly Row[]; readonly next: string | undefined }>;
 }
 
 /** What became of a write: `stored`; `unknown`: it may be there, or appear later, or never. Repeat it unchanged (COM9). */

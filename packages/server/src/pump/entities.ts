@@ -39,7 +39,7 @@ export interface Entity {
 }
 
 /** A load under way, or nothing to wait for. */
-export type Loading = Promise<unknown> | undefined;
+type Loading = Promise<unknown> | undefined;
 
 export interface Entities {
   get(key: string): Entity;

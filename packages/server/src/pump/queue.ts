@@ -4,7 +4,7 @@ import type { NodeId } from '../ports/bus.ts';
 import type { Parcels, Submission } from './messages.ts';
 import type { OwnerLimits } from './settings.ts';
 
-export type Request = Submission['requests'][number];
+type Request = Submission['requests'][number];
 /** A request of an edge, or one batch of parcels of another partition. */
 export type Item =
   | { readonly kind: 'request'; readonly edge: NodeId; readonly request: Request }

@@ -4,7 +4,7 @@ import type { Client, ConversationView, Sending } from '@duolog/sdk';
 import { chatHelp } from './commands.ts';
 import type { CommandWord, Typed } from './commands.ts';
 import type { Names } from './names.ts';
-import { harmlessLine } from './width.ts';
+import { harmless, harmlessLine } from './width.ts';
 
 export interface Done {
   /** A line to show. */
@@ -104,7 +104,7 @@ const whole: Action = async (desk) => {
     const shortened = history.messages.findLast(({ length }) => length !== undefined);
     if (shortened === undefined) return fail('No message here is shortened.');
     const message = await desk.client.wholeMessage(here, shortened.seq);
-    return { overlay: [`${desk.names.sender(message.sender)}:`, '', message.text ?? ''] };
+    return { overlay: [`${desk.names.sender(message.sender)}:`, '', harmless(message.text ?? '')] };
   } finally {
     history.close();
   }

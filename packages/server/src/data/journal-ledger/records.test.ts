@@ -22,15 +22,7 @@ const recordOf = (parcels: readonly PartitionParcels[]): BatchRecord<ParcelData>
 test('a record is read as it was written, whatever its parcels hold [COM3]', () => {
   const text = fc.oneof(
     fc.string({ unit: 'grapheme', maxLength: 200, size: 'max' }),
-    fc.constantFrom(
-      '\0',
-      '\u00000',
-      '\0'.repeat(80),
-      'x'.repeat(63),
-      'x'.repeat(64),
-      '"'.repeat(100),
-      '\n'.repeat(70),
-    ),
+    fc.constantFrom('\0', '\u00000', '\0'.repeat(80), 'x'.repeat(63), 'x'.repeat(64), '"'.repeat(100), '\n'.repeat(70)),
   );
   const parcel = fc.record({
     kind: text,
