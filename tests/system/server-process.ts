@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Piped in, then closed; left open and empty if undefined. */
   readonly input?: string;
+  /** Files and sockets it may have open at once. */
+  readonly maxOpenFiles?: number;
 }
 
 /** Everything that tests start and make, ended and removed by `clean`. */
@@ -38,8 +40,11 @@ export class Stage {
   }
 
   /** Runs the command line of duolog. */
-  duolog(args: readonly string[], { cwd = tmpdir(), env = {}, input }: RunOptions = {}): Running {
-    const child = spawn(process.execPath, [main, ...args], {
+  duolog(args: readonly string[], { cwd = tmpdir(), env = {}, input, maxOpenFiles }: RunOptions = {}): Running {
+    const words = [process.execPath, main, ...args];
+    const limited = ['sh', '-c', `ulimit -n ${maxOpenFiles}; exec "$@"`, 'sh', ...words];
+    const [program = '', ...rest] = maxOpenFiles === undefined ? words : limited;
+    const child = spawn(program, rest, {
       cwd,
       env: { ...plainEnvironment(), NO_COLOR: '1', ...env },
       stdio: 'pipe',
@@ -56,9 +61,12 @@ export class Stage {
   }
 
   /** Runs a server on a free port until it serves. */
-  async serve(env: Readonly<Record<string, string>> = {}): Promise<Running & { readonly url: string }> {
+  async serve(
+    env: Readonly<Record<string, string>> = {},
+    options: Pick<RunOptions, 'maxOpenFiles'> = {},
+  ): Promise<Running & { readonly url: string }> {
     const data = env['DUOLOG_DATA'] ?? join(this.folder(), 'data');
-    const running = this.duolog(['serve'], { env: { DUOLOG_PORT: '0', DUOLOG_DATA: data, ...env } });
+    const running = this.duolog(['serve'], { ...options, env: { DUOLOG_PORT: '0', DUOLOG_DATA: data, ...env } });
     await until('the server serves', () => {
       if (running.child.exitCode !== null) throw new Error(`it ended: ${running.stderr()}`);
       return running.stdout().includes('\n');

@@ -4,6 +4,7 @@ import { LIMITS, SOCKET_PATH } from '@duolog/protocol';
 import type { Log } from '../ports/log.ts';
 import type { Connection } from './gateway/connection.ts';
 import type { Gateway } from './gateway/gateway.ts';
+import { createSpareFiles } from './spare-files.ts';
 
 export interface ListenerOptions {
   readonly host: string;
@@ -33,6 +34,9 @@ const MAX_READ_BYTES = 2 * LIMITS.maxFrameBytes;
  */
 const BACKPRESSURE_LIMIT_BYTES = 32 * 1024 * 1024;
 const HTTP_IDLE_SECONDS = 30;
+/** Files that are kept for the store, and how often it is looked whether sockets have taken all others. */
+const SPARE_FILES = 64;
+const LOOK_MS = 200;
 
 type Data = { connection: Connection | undefined };
 
@@ -66,22 +70,20 @@ const socketHandlers = (gateway: Gateway | undefined): WebSocketHandler<Data> =>
   },
 });
 
-export const listen = (options: ListenerOptions): Listener => {
-  const { gateway, log } = options;
-
+/** Answers requests and takes connections at a port, until it is stopped. */
+const serve = ({ host, fetch, mayConnect, gateway, log }: ListenerOptions, port: number): Server<Data> => {
   const connect = (request: Request, server: Server<Data>): Response | undefined => {
     if (request.headers.get('upgrade')?.toLowerCase() !== 'websocket') return plain(426, 'This is a WebSocket.');
     if (gateway === undefined || !gateway.accepting)
       return plain(503, 'This server takes no connections at the moment.');
-    if (!options.mayConnect(request)) return plain(403, 'Pages of this origin may not connect.');
+    if (!mayConnect(request)) return plain(403, 'Pages of this origin may not connect.');
     return server.upgrade(request, { data: { connection: undefined } })
       ? undefined
       : plain(400, 'This is no WebSocket handshake.');
   };
-
-  const server = Bun.serve<Data>({
-    hostname: options.host,
-    port: options.port,
+  return Bun.serve<Data>({
+    hostname: host,
+    port,
     idleTimeout: HTTP_IDLE_SECONDS,
     maxRequestBodySize: MAX_READ_BYTES,
     development: false,
@@ -89,7 +91,7 @@ export const listen = (options: ListenerOptions): Listener => {
     reusePort: false,
     fetch: (request, bun) => {
       if (isSocketRequest(request)) return connect(request, bun);
-      return options.fetch(request, bun.requestIP(request)?.address ?? '');
+      return fetch(request, bun.requestIP(request)?.address ?? '');
     },
     error: (cause) => {
       log.error('a request could not be answered', {}, cause);
@@ -97,18 +99,77 @@ export const listen = (options: ListenerOptions): Listener => {
     },
     websocket: socketHandlers(gateway),
   });
+};
 
+/**
+ * Stops listening while the process may open no more files, and gives what it kept to the store; connections that are
+ * there stay. Accepting first and closing then would not do: the store's open may come in between.
+ */
+const createGuard = (
+  log: Log,
+  server: { stopListening(): void; listenAgain(): void },
+): { readonly end: () => void } => {
+  const spare = createSpareFiles(SPARE_FILES);
+  let listening = true;
+  if (!spare.keep()) {
+    log.warn('few files may be open: a crowd of connections could keep the store from opening its own');
+    return { end: () => undefined };
+  }
+  const look = (): void => {
+    if (listening && spare.exhausted()) {
+      server.stopListening();
+      spare.release();
+      listening = false;
+      log.warn('as many files and sockets are open as may be: no new connections for the moment');
+    } else if (!listening && spare.keep()) {
+      server.listenAgain();
+      listening = true;
+      log.info('takes connections again');
+    }
+  };
+  const timer = setInterval(() => {
+    try {
+      look();
+    } catch (cause) {
+      log.error('the port cannot be listened on again', {}, cause);
+    }
+  }, LOOK_MS);
+  return {
+    end: () => {
+      clearInterval(timer);
+      spare.release();
+    },
+  };
+};
+
+export const listen = (options: ListenerOptions): Listener => {
+  let server = serve(options, options.port);
+  const port = server.port ?? options.port;
+  /** Those that listen no more but still have connections. */
+  const before = new Set<Server<Data>>();
+  const guard = createGuard(options.log, {
+    stopListening: () => {
+      const stopped = server;
+      before.add(stopped);
+      void stopped.stop(false).then(() => before.delete(stopped));
+    },
+    listenAgain: () => {
+      server = serve(options, port);
+    },
+  });
   return {
     host: options.host,
-    port: server.port ?? options.port,
+    port,
     close: async (withinMs) => {
+      guard.end();
+      const servers = [...before, server];
       let timer: ReturnType<typeof setTimeout> | undefined;
       const late = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, withinMs);
       });
-      await Promise.race([server.stop(false), late]);
+      await Promise.race([Promise.all(servers.map((one) => one.stop(false))), late]);
       clearTimeout(timer);
-      await server.stop(true);
+      await Promise.all(servers.map((one) => one.stop(true)));
     },
   };
 };
