@@ -12,6 +12,8 @@ export type ConversationKind = 'direct' | 'group' | 'self';
 export const ID_PATTERN = /^[A-Za-z0-9_.-]{1,64}$/;
 export const USER_ID_PATTERN = /^u[A-Za-z0-9_-]{16}$/;
 export const GROUP_ID_PATTERN = /^g\.[A-Za-z0-9_-]{16,32}$/;
+export const CONVERSATION_ID_PATTERN =
+  /^(?:g\.[A-Za-z0-9_-]{16,32}|s\.u[A-Za-z0-9_-]{16}|d\.u[A-Za-z0-9_-]{16}\.u[A-Za-z0-9_-]{16})$/;
 /** A handle is kept in lower case. */
 export const HANDLE_PATTERN = /^[a-z0-9](?:[a-z0-9_.]*[a-z0-9])?$/;
 

@@ -5,7 +5,15 @@ import { CLOSE_CODES, mayReconnect } from './close-codes.ts';
 import { decodeBeat, encodeBeat, entryItem, errorItem, frameOf, messageFields, replyItem } from './codec.ts';
 import { DuologError, ERRORS } from './errors.ts';
 import type { WireError } from './errors.ts';
-import { HANDLE_PATTERN, ID_PATTERN, USER_ID_PATTERN, directId, parseConversationId, selfId } from './ids.ts';
+import {
+  CONVERSATION_ID_PATTERN,
+  HANDLE_PATTERN,
+  ID_PATTERN,
+  USER_ID_PATTERN,
+  directId,
+  parseConversationId,
+  selfId,
+} from './ids.ts';
 import { METHODS } from './schema/methods.ts';
 import type { MethodName } from './schema/methods.ts';
 import { checkFields, countCodePoints } from './schema/check.ts';
@@ -67,8 +75,16 @@ test('ids follow from users and are told apart as the vectors say [CON1] [LIM7]'
   for (const { users, id } of ids.direct) expect(directId(...users)).toBe(id);
   for (const { user, id } of ids.self) expect(selfId(user)).toBe(id);
   for (const { id, kind, users } of ids.conversations)
-    expect([id, parseConversationId(id)]).toEqual([id, { kind, users } as never]);
-  for (const id of ids.noConversations) expect([id, parseConversationId(id)]).toEqual([id, undefined]);
+    expect([id, parseConversationId(id), CONVERSATION_ID_PATTERN.test(id)]).toEqual([
+      id,
+      { kind, users },
+      true,
+    ] as never);
+  for (const id of ids.noConversations) {
+    expect([id, parseConversationId(id)]).toEqual([id, undefined]);
+    // A pattern cannot tell which of two users comes first.
+    expect([id, CONVERSATION_ID_PATTERN.test(id)]).toEqual([id, /^d(?:\.u[A-Z]{16}){2}$/.test(id)]);
+  }
   for (const [name, pattern] of Object.entries({ userIds: USER_ID_PATTERN, ids: ID_PATTERN })) {
     const { valid, invalid } = ids[name === 'userIds' ? 'userIds' : 'ids'];
     for (const id of valid) expect([id, pattern.test(id)]).toEqual([id, true]);

@@ -2,7 +2,7 @@
  * Fields: plain data that describes values. From one description follow the TypeScript type ({@link Infer}), the check
  * at the edge (`check.ts`), JSON Schema for OpenAPI (`openapi.ts`), the reference page and the fuzz tests.
  */
-import { GROUP_ID_PATTERN, HANDLE_PATTERN, ID_PATTERN, USER_ID_PATTERN } from '../ids.ts';
+import { CONVERSATION_ID_PATTERN, GROUP_ID_PATTERN, HANDLE_PATTERN, ID_PATTERN, USER_ID_PATTERN } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 
 type LimitName = keyof typeof LIMITS;
@@ -151,7 +151,7 @@ const idField = (doc: string, pattern: RegExp, form: string) =>
 export const id = (doc: string) => idField(doc, ID_PATTERN, 'A-Z a-z 0-9 _ - .');
 export const userId = (doc: string) => idField(doc, USER_ID_PATTERN, 'a user id');
 export const groupId = (doc: string) => idField(doc, GROUP_ID_PATTERN, '"g." and 16 to 32 of A-Z a-z 0-9 _ -');
-export const conversationId = (doc: string) => idField(doc, /^[dgs]\.[A-Za-z0-9_.-]{1,62}$/, 'a conversation id');
+export const conversationId = (doc: string) => idField(doc, CONVERSATION_ID_PATTERN, 'a conversation id');
 export const handle = (doc: string) =>
   ({
     type: 'string',

@@ -1,5 +1,4 @@
 /** Conversations as one of their members sees them. */
-import { parseConversationId } from '@duolog/protocol';
 import type { ConversationId, UserId } from '@duolog/protocol';
 import {
   CONVERSATION_ROWS,
@@ -15,7 +14,7 @@ import type { InConversation, Positions } from '../core/rows.ts';
 import type { Store } from '../ports/store.ts';
 import { accessOf, accessRows, lastReadable } from './access.ts';
 import type { Access } from './access.ts';
-import { notThere, openConversation } from './history.ts';
+import { openConversation } from './history.ts';
 import { readLogHead } from './log-head.ts';
 import type { LogHead } from './log-head.ts';
 import type { Damaged } from './log-run.ts';
@@ -103,7 +102,6 @@ export const readConversation = async (
   conversation: ConversationId,
   damaged: Damaged,
 ): Promise<string> => {
-  if (parseConversationId(conversation) === undefined) throw notThere();
   const { head, access } = await openConversation(store, user, conversation);
   const [ownValue, positionsValue] = await store.getMany([
     { partition: userKey(user), key: inConversationKey(conversation) },

@@ -1,6 +1,6 @@
 /** What several methods check or look up before a command may go to its owner; look-ups may be 5 s old (COM6). */
 import { DuologError } from '@duolog/protocol';
-import type { ConversationId, UserId } from '@duolog/protocol';
+import type { UserId } from '@duolog/protocol';
 import type { RefusedCommand } from '../core/commands.ts';
 import type { Context } from './context.ts';
 import type { Caller } from './handler.ts';
@@ -9,14 +9,6 @@ import type { Caller } from './handler.ts';
 export const signedIn = (caller: Caller | undefined): Caller => {
   if (caller === undefined) throw new DuologError('unauthenticated');
   return caller;
-};
-
-const CONVERSATION_ID = /^(?:g\.[\w-]{16,32}|s\.u[\w-]{16}|d\.u[\w-]{16}\.u[\w-]{16})$/;
-
-/** Refuses what only looks like a conversation's id: nothing is looked for, and no n is used up (COM10). */
-export const requireConversationId = (conversation: ConversationId): void => {
-  if (CONVERSATION_ID.test(conversation)) return;
-  throw new DuologError('invalid', 'params.conversation must be a conversation id.', { field: 'params.conversation' });
 };
 
 /** The first of these users who does not exist, as the command's refusal: its n gets an answer for good (COM10). */

@@ -1,5 +1,5 @@
 import { userKey } from '../core/rows.ts';
-import { requireConversationId, signedIn } from './access.ts';
+import { signedIn } from './access.ts';
 import type { Context } from './context.ts';
 import type { CommandHandler } from './handler.ts';
 
@@ -7,7 +7,6 @@ export const conversationRead: CommandHandler<'conversation.read', Context> = {
   kind: 'command',
   prepare: async ({ conversation, seq }, caller, { queries }) => {
     const { user } = signedIn(caller);
-    requireConversationId(conversation);
     // The user's owner knows no end of the conversation: a position beyond it would hide what is said later.
     const last = await queries.lastReadable(user, conversation);
     return {

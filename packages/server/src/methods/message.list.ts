@@ -1,12 +1,10 @@
 import { LIMITS } from '@duolog/protocol';
-import { requireConversationId, signedIn } from './access.ts';
+import { signedIn } from './access.ts';
 import type { Context } from './context.ts';
 import type { QueryHandler } from './handler.ts';
 
 export const messageList: QueryHandler<'message.list', Context> = {
   kind: 'query',
-  answer: async ({ conversation, before, after, limit }, caller, { queries }) => {
-    requireConversationId(conversation);
-    return queries.history(signedIn(caller).user, conversation, { before, after, limit: limit ?? LIMITS.maxPage });
-  },
+  answer: async ({ conversation, before, after, limit }, caller, { queries }) =>
+    queries.history(signedIn(caller).user, conversation, { before, after, limit: limit ?? LIMITS.maxPage }),
 };

@@ -1,5 +1,5 @@
 import { conversationKey } from '../core/rows.ts';
-import { requireConversationId, signedIn } from './access.ts';
+import { signedIn } from './access.ts';
 import type { Context } from './context.ts';
 import type { CommandHandler } from './handler.ts';
 
@@ -7,7 +7,6 @@ export const messageSend: CommandHandler<'message.send', Context> = {
   kind: 'command',
   prepare: ({ conversation, text }, caller, { rates }) => {
     const { user } = signedIn(caller);
-    requireConversationId(conversation);
     rates.message(user, conversation);
     return { entity: conversationKey(conversation), user, command: { kind: 'send', text }, content: text };
   },
