@@ -1,4 +1,5 @@
 import type { ConversationId, DeviceId, ErrorCode, ErrorFacts, OutboxId, UserId } from '@duolog/protocol';
+import type { Refusal } from './outbox.ts';
 
 /** A row to be written. */
 export interface RowChange {
@@ -83,15 +84,13 @@ export interface Decided<S> {
   readonly rows: readonly RowChange[];
   readonly parcels: readonly Parcel[];
   readonly deliveries: readonly Delivery[];
+  /** Store partitions of which nothing is needed any more. */
   readonly drops?: readonly string[];
 }
 
 /** A refusal changes nothing, but it is the command's answer for good (COM10). */
-export interface Refused {
+export interface Refused extends Refusal {
   readonly ok: false;
-  readonly code: ErrorCode;
-  readonly detail: string;
-  readonly facts?: ErrorFacts;
 }
 
 export type Decision<S> = Decided<S> | Refused;

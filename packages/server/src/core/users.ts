@@ -2,6 +2,7 @@
 import { LIMITS } from '@duolog/protocol';
 import type { ConversationId, UserId } from '@duolog/protocol';
 import type { UserCommand } from './commands.ts';
+import { nobody } from './conversation-state.ts';
 import type { Decided, Decision, Delivery, Parcel, RowChange } from './decision.ts';
 import { refused, unchanged } from './decision.ts';
 import {
@@ -236,7 +237,7 @@ export const takeUserParcel = (state: UserState, parcel: UserParcel, now: number
 
 const read = (state: UserState, conversation: ConversationId, seq: number, now: number): Decision<UserState> => {
   const row = state.conversation;
-  if (row === undefined) return refused('notFound', 'There is no such conversation, or you are not a member of it.');
+  if (row === undefined) return nobody;
   if (seq <= row.readSeq) return unchanged(state, { seq: row.readSeq });
   const changed = withConversation(state, conversation, { ...row, readSeq: seq });
   const decided = appendFields(changed.state, { kind: 'read', conversation, seq }, now);

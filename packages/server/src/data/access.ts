@@ -1,5 +1,6 @@
 /** What one may read of a conversation. The conversation itself decides (COM6): its roster, and who was in it before. */
 import type { ConversationId, UserId } from '@duolog/protocol';
+import { memberOf } from '../core/conversation-state.ts';
 import { KEYS, conversationKey, decodeJson, formerKey } from '../core/rows.ts';
 import type { FormerMember, Roster } from '../core/rows.ts';
 import type { RowRef } from '../ports/store.ts';
@@ -57,7 +58,7 @@ export const accessOf = (
   const roster = decodeJson<Roster>(rosterValue);
   const former = formerValue === undefined ? [] : decodeJson<readonly FormerMember[]>(formerValue);
   const spans = former.map(({ visibleFrom, leaveSeq }) => ({ from: visibleFrom, to: leaveSeq }));
-  const member = roster.members.find((one) => one.user === user);
+  const member = memberOf(roster, user);
   if (member !== undefined) {
     const { visibleFrom, joinSeq } = member;
     return {

@@ -1,6 +1,7 @@
 /** Pages of what was said, and single messages. */
 import { DuologError } from '@duolog/protocol';
 import type { ConversationId, UserId } from '@duolog/protocol';
+import { nobody } from '../core/conversation-state.ts';
 import { conversationKey, decodeMessage, logRow, longTextRow } from '../core/rows.ts';
 import type { Store } from '../ports/store.ts';
 import { accessOf, accessRows, lastReadable, spansUpTo } from './access.ts';
@@ -15,9 +16,6 @@ export interface HistoryPage {
   readonly after?: number | undefined;
   readonly limit: number;
 }
-
-export const notThere = (): DuologError =>
-  new DuologError('notFound', 'There is no such conversation, or you are not a member of it.');
 
 /** The head, then what one may read: in this order (see {@link accessOf}). */
 const lookInto = async (
@@ -37,7 +35,7 @@ export const openConversation = async (
   conversation: ConversationId,
 ): Promise<{ readonly head: number; readonly access: Access }> => {
   const { head, access } = await lookInto(store, user, conversation);
-  if (access === undefined) throw notThere();
+  if (access === undefined) throw new DuologError(nobody.code, nobody.detail);
   return { head, access };
 };
 

@@ -5,18 +5,14 @@ import { admit } from '../core/outbox.ts';
 import type { Admission, Answer } from '../core/outbox.ts';
 import { outboxKey } from '../core/rows.ts';
 import type { Entities, Entity } from './entities.ts';
-import type { Failure, Outcome } from './messages.ts';
+import { failed } from './messages.ts';
+import type { Outcome } from './messages.ts';
 
 export const answerOf = (decision: Decision<unknown>): Answer => {
   if (decision.ok) return { result: JSON.stringify(decision.result) };
   const { code, detail, facts } = decision;
   return { refusal: facts === undefined ? { code, detail } : { code, detail, facts } };
 };
-
-const failure = (code: Failure['code'], detail: string, facts?: Failure['facts']): Outcome => ({
-  ok: false,
-  failure: facts === undefined ? { code, detail } : { code, detail, facts },
-});
 
 export const outcomeOf = (answer: Answer): Outcome =>
   'result' in answer ? { ok: true, result: answer.result } : { ok: false, failure: answer.refusal };
@@ -27,11 +23,11 @@ export const answerTo = (admission: Exclude<Admission, { kind: 'new' }>): Outcom
     case 'repeat':
       return outcomeOf(admission.answer);
     case 'conflict':
-      return failure('conflict', 'This (outbox, n) was used for another command.');
+      return failed('conflict', 'This (outbox, n) was used for another command.');
     case 'stale':
-      return failure('stale', 'This n is older than the answers remembered; it was not executed now.');
+      return failed('stale', 'This n is older than the answers remembered; it was not executed now.');
     case 'gap':
-      return failure('gap', `The command before is missing; n = ${admission.expected} is expected.`, {
+      return failed('gap', `The command before is missing; n = ${admission.expected} is expected.`, {
         expected: admission.expected,
       });
     default: {

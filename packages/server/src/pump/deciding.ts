@@ -1,5 +1,6 @@
 /** One turn of an owner up to its commit: loads what deciding takes, decides, and notes what is owed once it is stored. */
 import type { ConversationId, UserId } from '@duolog/protocol';
+import { memberOf, nobody } from '../core/conversation-state.ts';
 import type { Parcel } from '../core/decision.ts';
 import { FORMER_ROWS, conversationKey, userKey } from '../core/rows.ts';
 import type { NodeId } from '../ports/bus.ts';
@@ -7,7 +8,9 @@ import type { Clock } from '../ports/clock.ts';
 import type { Batch, Claim, Ledger, PartitionParcels } from '../ports/ledger.ts';
 import { recall } from './answering.ts';
 import type { Entities } from './entities.ts';
-import type { Failure, Outcome, SoftRequest } from './messages.ts';
+import { failed } from './messages.ts';
+import type { Outcome, SoftRequest } from './messages.ts';
+import { FULL } from './queue.ts';
 import type { Item } from './queue.ts';
 import type { PumpCounters, PumpPlant } from './settings.ts';
 import { commandBytes, takingBytes } from './sizes.ts';
@@ -33,17 +36,12 @@ export interface Deciding {
   batchOf(turn: Turn): Batch<Parcel>;
 }
 
-const refusal = (code: Failure['code'], detail: string, retryAfterMs: number): Outcome => ({
-  ok: false,
-  failure: { code, detail, facts: { retryAfterMs } },
+const OVERLOADED: Outcome = { ok: false, failure: FULL };
+const STORAGE_FULL = failed('storageFull', 'The disk of the server is full: nothing new is stored.', {
+  retryAfterMs: 30_000,
 });
-const OVERLOADED = refusal('overloaded', 'The server has more work than it may queue.', 1_000);
-const STORAGE_FULL = refusal('storageFull', 'The disk of the server is full: nothing new is stored.', 30_000);
-
-const NO_MEMBER: Outcome = {
-  ok: false,
-  failure: { code: 'notFound', detail: 'There is no such conversation, or you are not a member of it.' },
-};
+const NO_MEMBER = failed(nobody.code, nobody.detail);
+const REVOKED = failed('unauthenticated', 'This device is not signed in any more.');
 
 export const createDeciding = (options: {
   readonly claim: Claim<Parcel>;
@@ -86,10 +84,8 @@ export const createDeciding = (options: {
       : entities.forWatch(request.soft.conversation);
   };
 
-  const isMember = (conversation: ConversationId, user: UserId): boolean => {
-    const roster = entities.get(conversationKey(conversation)).conversation?.roster;
-    return roster?.members.some((member) => member.user === user) ?? false;
-  };
+  const isMember = (conversation: ConversationId, user: UserId): boolean =>
+    memberOf(entities.get(conversationKey(conversation)).conversation?.roster, user) !== undefined;
 
   /** Notes whose memberships ended in this turn; who was added again in the same turn stays. */
   const noteEnded = ({ turn, ended }: Debts): void => {
@@ -110,8 +106,7 @@ export const createDeciding = (options: {
       account !== undefined &&
       account !== 'unloaded' &&
       account.devices.some(({ device }) => device === request.device);
-    if (request.on && !known)
-      return { ok: false, failure: { code: 'unauthenticated', detail: 'This device is not signed in any more.' } };
+    if (request.on && !known) return REVOKED;
     return { ok: true, result: JSON.stringify({ head: user?.head ?? 0 }) };
   };
 

@@ -9,7 +9,8 @@ import { userKey, conversationKey } from '../core/rows.ts';
 import type { Bus, NodeId } from '../ports/bus.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Directory } from './directory.ts';
-import type { Failure, Link, LinkItem, NodeMessage, NotTaken, Outcome, SoftRequest, Submission } from './messages.ts';
+import { failed } from './messages.ts';
+import type { Link, LinkItem, NodeMessage, NotTaken, Outcome, SoftRequest, Submission } from './messages.ts';
 
 /** What a gateway does with what its links bring. */
 export interface EdgeListener {
@@ -60,13 +61,9 @@ interface LinkState {
   readonly heardAt: number;
 }
 
-const failed = (code: Failure['code'], detail: string, retryAfterMs?: number): Outcome => ({
-  ok: false,
-  failure: retryAfterMs === undefined ? { code, detail } : { code, detail, facts: { retryAfterMs } },
-});
 const UNKNOWN = failed('unknown', 'No answer in time; the command may have been executed. Send it again as it was.');
-const UNAVAILABLE = failed('unavailable', 'Nobody owns this partition at the moment.', 1_000);
-const OVERLOADED = failed('overloaded', 'Too many requests wait at this server.', 1_000);
+const UNAVAILABLE = failed('unavailable', 'Nobody owns this partition at the moment.', { retryAfterMs: 1_000 });
+const OVERLOADED = failed('overloaded', 'Too many requests wait at this server.', { retryAfterMs: 1_000 });
 
 /** Failures that say nothing about what became of a command elsewhere. */
 const tellsNothing = (outcome: Outcome): boolean => !outcome.ok && ERRORS[outcome.failure.code].retry === 'later';

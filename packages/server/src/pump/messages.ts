@@ -1,15 +1,12 @@
 /** What nodes say to each other over the Bus. Plain data that survives JSON. */
-import type { ConversationId, DeviceId, ErrorCode, ErrorFacts, UserId } from '@duolog/protocol';
+import type { ConversationId, DeviceId, UserId } from '@duolog/protocol';
 import type { Envelope } from '../core/commands.ts';
 import type { Parcel } from '../core/decision.ts';
+import type { Refusal } from '../core/outbox.ts';
 import type { NodeId } from '../ports/bus.ts';
 
-/** An error as it goes from an owner to an edge. */
-export interface Failure {
-  readonly code: ErrorCode;
-  readonly detail: string;
-  readonly facts?: ErrorFacts;
-}
+/** An error as it goes from an owner to an edge: a command's refusal, or why nothing was decided about it. */
+export type Failure = Refusal;
 
 /** Soft requests: they change what the owner keeps in memory, nothing durable (COM8). */
 export type SoftRequest =
@@ -108,5 +105,10 @@ export interface Alive {
 export type Outcome =
   | { readonly ok: true; readonly result: string }
   | { readonly ok: false; readonly failure: Failure };
+
+export const failed = (code: Failure['code'], detail: string, facts?: Failure['facts']): Outcome => ({
+  ok: false,
+  failure: facts === undefined ? { code, detail } : { code, detail, facts },
+});
 
 export type NodeMessage = Submission | Link | NotTaken | Parcels | Accepted | Alive;

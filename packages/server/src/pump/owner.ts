@@ -16,7 +16,7 @@ import { createLettingGo } from './letting-go.ts';
 import { createLinks } from './links.ts';
 import type { Failure, NodeMessage, Parcels, Submission } from './messages.ts';
 import { createOutgoing } from './outgoing.ts';
-import { createQueue } from './queue.ts';
+import { FULL, createQueue } from './queue.ts';
 import type { OwnerLimits, PumpCounters, PumpPlant } from './settings.ts';
 import { isEmpty, newTurn } from './turn.ts';
 
@@ -56,11 +56,6 @@ export interface Owner {
 const REPEAT_LINKS_MS = 1_000;
 
 const CHANGING: Failure = { code: 'unavailable', detail: 'The owner is changing.', facts: { retryAfterMs: 200 } };
-const OVERLOADED: Failure = {
-  code: 'overloaded',
-  detail: 'The server has more work than it may queue.',
-  facts: { retryAfterMs: 1_000 },
-};
 
 export const createOwner = (options: OwnerOptions): Owner => {
   const { claim, ledger, bus, clock, limits, counters, plants } = options;
@@ -182,7 +177,7 @@ export const createOwner = (options: OwnerOptions): Owner => {
       wake();
       if (taken === requests.length) return;
       counters.overloaded += requests.length - taken;
-      refuse(edge, requests.slice(taken), OVERLOADED);
+      refuse(edge, requests.slice(taken), FULL);
     },
     takeParcels: (from, message) => {
       if (state !== 'open') return;

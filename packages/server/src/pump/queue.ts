@@ -1,8 +1,15 @@
 /** What waits for an owner's next turn, in order of arrival and bounded. */
 import type { Parcel } from '../core/decision.ts';
 import type { NodeId } from '../ports/bus.ts';
-import type { Parcels, Submission } from './messages.ts';
+import type { Failure, Parcels, Submission } from './messages.ts';
 import type { OwnerLimits } from './settings.ts';
+
+/** What is told to whom there is no room for. */
+export const FULL: Failure = {
+  code: 'overloaded',
+  detail: 'The server has more work than it may queue.',
+  facts: { retryAfterMs: 1_000 },
+};
 
 type Request = Submission['requests'][number];
 /** A request of an edge, or one batch of parcels of another partition. */
