@@ -9,6 +9,8 @@ export const LIMITS = {
   previewLength: 4_096,
   /** Members of a group, at most. */
   maxMembers: 100,
+  /** Times one user may be a member of one group. */
+  maxMemberships: 100,
   /** Signed-in devices of one user, at most. */
   maxDevices: 20,
   /** Bytes of one frame or HTTP body, at most (99,999 escaped emoji are 1.2 MB). */

@@ -6,6 +6,7 @@ export const LIMIT_DOCS: { readonly [K in keyof Limits]: string } = {
   previewLength:
     'Code points of a text that travel with a message; of a longer one the rest is fetched with `message.get`',
   maxMembers: 'Members of a group, at most',
+  maxMemberships: 'Times one user may be a member of one group',
   maxDevices: 'Signed-in devices of one user, at most',
   maxFrameBytes: 'Bytes of one frame or HTTP body, at most',
   maxSignInBytes: 'The same of somebody who is not signed in yet: a first frame, or the body of a sign-up or log-in',

@@ -360,7 +360,25 @@ test('somebody removed and added again has a second interval beside the first [C
   ]);
 });
 
-test('former memberships are asked for when one ends, so that none is forgotten [CON8]', () => {
+test('nobody can be removed and added again without end: what is kept of it stays small [LIM11] [CON11]', () => {
+  let state = trio;
+  for (let i = 0; i < LIMITS.maxMemberships; i++) {
+    const removed = accepted(state, alice, { kind: 'remove', user: bob });
+    state = after(removed.state, [alice, send('not for bob')]);
+    if (i < LIMITS.maxMemberships - 1) state = after(state, [alice, { kind: 'add', users: [bob] }]);
+    const former = removed.rows.find(({ key }) => key === formerKey(bob));
+    expect(former?.value.length ?? Infinity).toBeLessThan(5_000);
+  }
+  expect(refusal(state, alice, { kind: 'add', users: [carol, bob] })).toMatchObject({
+    code: 'limitExceeded',
+    facts: { limit: 'maxMemberships', max: LIMITS.maxMemberships },
+  });
+  const dave = userNamed('dave');
+  expect(after(state, [alice, { kind: 'add', users: [dave] }]).roster?.members).toHaveLength(3);
+});
+
+test('former memberships are asked for when one ends or begins, so that none is forgotten [CON8] [LIM11]', () => {
+  expect(formerNeeded(asks(conversationKey(group), alice, { kind: 'add', users: [bob, carol] }))).toEqual([bob, carol]);
   expect(formerNeeded(asks(conversationKey(group), alice, { kind: 'remove', user: bob }))).toEqual([bob]);
   expect(formerNeeded(asks(conversationKey(group), bob, { kind: 'leave' }))).toEqual([bob]);
   expect(formerNeeded(asks(conversationKey(group), bob, send('x')))).toEqual([]);

@@ -19,6 +19,8 @@ export const formerNeeded = (envelope: Envelope): readonly UserId[] => {
       return [command.user];
     case 'leave':
       return [envelope.user];
+    case 'add':
+      return command.users;
     default:
       return [];
   }

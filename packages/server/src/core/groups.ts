@@ -68,6 +68,15 @@ const tooMany = refused('limitExceeded', `A group has at most ${LIMITS.maxMember
   max: LIMITS.maxMembers,
 });
 
+const tooOften = refused(
+  'limitExceeded',
+  `Nobody may be a member of a group more than ${LIMITS.maxMemberships} times.`,
+  {
+    limit: 'maxMemberships',
+    max: LIMITS.maxMemberships,
+  },
+);
+
 export const createGroup = (
   state: ConversationState,
   envelope: Envelope,
@@ -108,6 +117,7 @@ export const add = (
   const joining = [...new Set(users)].filter((user) => memberOf(roster, user) === undefined);
   if (joining.length === 0) return unchanged(state, { seq: 0 });
   if (roster.members.length + joining.length > LIMITS.maxMembers) return tooMany;
+  if (joining.some((user) => (state.former[user]?.length ?? 0) >= LIMITS.maxMemberships)) return tooOften;
   const joinSeq = state.head;
   const members = [
     ...roster.members,
