@@ -13,6 +13,8 @@ export const userKey = (user: UserId): string => `u/${user}`;
 export const nameKey = (handle: string): string => `n/${handle}`;
 export const partitionKey = (partition: number): string => `p/${partition}`;
 export const INSTALLATION_KEY = 'i';
+/** The id of the conversation or user whose key this is, or the handle. */
+export const idOfKey = (entity: string): string => entity.slice(2);
 
 /** The row that holds number `n` of the log of an entity. */
 export const logRow = (entity: string, n: number): { readonly partition: string; readonly key: string } => ({

@@ -2,7 +2,7 @@
 import type { ConversationId, UserId } from '@duolog/protocol';
 import { memberOf, nobody } from '../core/conversation-state.ts';
 import type { Parcel } from '../core/decision.ts';
-import { FORMER_ROWS, conversationKey, userKey } from '../core/rows.ts';
+import { FORMER_ROWS, conversationKey, idOfKey, userKey } from '../core/rows.ts';
 import type { NodeId } from '../ports/bus.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Batch, Claim, Ledger, PartitionParcels } from '../ports/ledger.ts';
@@ -91,7 +91,7 @@ export const createDeciding = (options: {
   const noteEnded = ({ turn, ended }: Debts): void => {
     for (const { partition: entity, key } of turn.ownRows.values()) {
       if (!key.startsWith(FORMER_ROWS)) continue;
-      const [conversation, user] = [entity.slice(conversationKey('').length), key.slice(FORMER_ROWS.length)];
+      const [conversation, user] = [idOfKey(entity), key.slice(FORMER_ROWS.length)];
       if (!isMember(conversation, user)) ended.push({ conversation, user });
     }
   };

@@ -15,6 +15,7 @@ import {
   conversationKey,
   decodeJson,
   formerKey,
+  idOfKey,
   inConversationKey,
   nameKey,
   outboxKey,
@@ -135,7 +136,7 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
     ]);
     const [roster, positions] = rows;
     entity.conversation ??= {
-      conversation: entity.key.slice(2),
+      conversation: idOfKey(entity.key),
       roster: roster === undefined ? undefined : decodeJson<Roster>(roster),
       head,
       positions: positions === undefined ? {} : decodeJson<Positions>(positions),
@@ -159,7 +160,7 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
 
   const loadUser = async (entity: Entity): Promise<void> => {
     const { head, log } = await readLogHead(store, entity.key);
-    entity.user ??= { user: entity.key.slice(2), head, log, account: 'unloaded', conversation: undefined };
+    entity.user ??= { user: idOfKey(entity.key), head, log, account: 'unloaded', conversation: undefined };
   };
 
   const user = (entity: Entity): Loading =>
@@ -188,7 +189,7 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
       : once(entity.key, async () => {
           const value = await store.get(entity.key, KEYS.holder);
           entity.name ??= {
-            handle: entity.key.slice(2),
+            handle: idOfKey(entity.key),
             holder: value === undefined ? undefined : decodeJson<Holder>(value),
           };
         });

@@ -3,6 +3,7 @@
  * answer in an outbox names a message that is there, rosters and users' own rows say the same, buckets are named. Memory
  * stays bounded whatever the store's size.
  */
+import { idOfKey } from '../../core/rows.ts';
 import type { Row, Store } from '../../ports/store.ts';
 import { isLog } from '../log-run.ts';
 import { checkConversation } from './conversation.ts';
@@ -45,7 +46,7 @@ class Walk {
     }
     if (partition === this.#entity) return;
     this.#entity = partition;
-    const [store, found, id] = [this.#store, this.#found, partition.slice(2)];
+    const [store, found, id] = [this.#store, this.#found, idOfKey(partition)];
     if (kind === 'c/') await found.entity('conversations', partition, () => checkConversation(store, found, id));
     else if (kind === 'u/') await found.entity('users', partition, () => checkUser(store, found, id));
     else if (kind === 'n/') await found.entity('names', partition, () => checkName(store, found, id));
