@@ -103,7 +103,7 @@ describe('sync', () => {
     );
     expect(await expired.sync(bob, { epoch: EPOCH, useq: 4_000 }, 10)).toEqual({ state: 'reset', head: 5_001 });
     expect(await expired.sync(bob, { epoch: EPOCH, useq: 4_095 }, 10)).toMatchObject({ state: 'run', count: 10 });
-    expect(await whole.conversationHead(direct)).toBe(5_000);
+    expect(await whole.lastReadable(alice, direct)).toBe(5_000);
     const around = JSON.parse(await whole.history(alice, direct, { after: 4_090, limit: 10 })) as Page;
     expect(seqs(around)).toEqual([4_091, 4_092, 4_093, 4_094, 4_095, 4_096, 4_097, 4_098, 4_099, 4_100]);
   });

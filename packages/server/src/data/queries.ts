@@ -4,7 +4,7 @@
  * now is `unavailable`.
  */
 import type { ConversationId, DeviceId, UserId } from '@duolog/protocol';
-import { conversationKey, userKey } from '../core/rows.ts';
+import { userKey } from '../core/rows.ts';
 import type { Store } from '../ports/store.ts';
 import { isHandleHeld, readAccount, readAccountByHandle, readAccounts } from './accounts.ts';
 import type { OwnedAccount } from './accounts.ts';
@@ -20,8 +20,6 @@ export interface Queries {
   readonly epoch: string;
   /** Head of a user's log. */
   userHead(user: UserId): Promise<number>;
-  /** Newest seq of a conversation, whoever asks. */
-  conversationHead(conversation: ConversationId): Promise<number>;
   /** At most `limit` (at most 1,000) entries after the cursor, or `reset` (SYN3); `syncResult` makes the answer of it. */
   sync(user: UserId, cursor: Cursor, limit: number): Promise<SyncPage>;
   /** Result of `message.list`. */
@@ -55,7 +53,6 @@ export const createQueries = (options: {
   return {
     epoch,
     userHead: async (user) => (await readLogHead(store, userKey(user))).head,
-    conversationHead: async (conversation) => (await readLogHead(store, conversationKey(conversation))).head,
     sync: (user, cursor, limit) => readSync(store, epoch, user, cursor, limit, damaged),
     history: (user, conversation, page) => readHistory(store, user, conversation, page, damaged),
     message: (user, conversation, seq) => readMessage(store, user, conversation, seq, damaged),
