@@ -1,8 +1,7 @@
 import { DuologError, directId, newGroupId, selfId } from '@duolog/protocol';
 import type { CommandName, Device, Message, Params, User } from '@duolog/protocol';
 import { Core } from './core.ts';
-import type { ClientState } from './core.ts';
-import type { ClientEvents } from './events.ts';
+import type { ClientEvents, ClientState } from './events.ts';
 import { History } from './history.ts';
 import { closedError } from './link.ts';
 import { afterPrefix } from './local.ts';

@@ -2,7 +2,7 @@
 import { DuologError, LIMITS } from '@duolog/protocol';
 import type { Entry, Event, Limits, Params, Result, User } from '@duolog/protocol';
 import { Emitter } from './emitter.ts';
-import type { ClientEvents } from './events.ts';
+import type { ClientEvents, ClientState } from './events.ts';
 import { Link } from './link.ts';
 import type { LinkState } from './link.ts';
 import { Local } from './local.ts';
@@ -18,13 +18,6 @@ import type { Item } from './sending.ts';
 import { SessionKeeper } from './session.ts';
 import { Sync } from './sync.ts';
 import type { Position } from './sync.ts';
-
-export type ClientState =
-  | Exclude<LinkState, { readonly status: 'open' }>
-  /** Connected; what was missed is being fetched. */
-  | { readonly status: 'syncing' }
-  /** Connected, and up to date. */
-  | { readonly status: 'live' };
 
 /** How long a pull waits for the outcome of messages that may have been stored: else they would show twice for a moment. */
 const CERTAIN_MS = 1000;
@@ -215,7 +208,7 @@ export class Core {
       const { messages } = await this.link.query('message.list', {
         conversation,
         after,
-        limit: Math.min(200, last - after),
+        limit: Math.min(LIMITS.maxPage, last - after),
       });
       if (messages.length === 0) return;
       this.replica.fetched(conversation, messages);

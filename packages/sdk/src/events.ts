@@ -1,7 +1,15 @@
 import type { Message, Result, User } from '@duolog/protocol';
-import type { ClientState } from './core.ts';
+import type { LinkState } from './link.ts';
 import type { ConversationView } from './records.ts';
 import type { Sending } from './sending.ts';
+
+/** How the client stands to its server. */
+export type ClientState =
+  | Exclude<LinkState, { readonly status: 'open' }>
+  /** Connected; what was missed is being fetched. */
+  | { readonly status: 'syncing' }
+  /** Connected, and up to date. */
+  | { readonly status: 'live' };
 
 /** Something a developer should know of; the client goes on by itself. */
 export type Alarm =

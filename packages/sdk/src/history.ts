@@ -1,4 +1,5 @@
 /** A window on a conversation's messages: an unbroken run that grows both ways. */
+import { LIMITS } from '@duolog/protocol';
 import type { Message } from '@duolog/protocol';
 import { Emitter } from './emitter.ts';
 import type { ClientEvents } from './events.ts';
@@ -143,7 +144,9 @@ export class History {
   async #extend(): Promise<void> {
     for (;;) {
       const more =
-        this.#last === 0 ? [] : await cachedPage(this.#sources, this.conversation, { after: this.#last }, 200);
+        this.#last === 0
+          ? []
+          : await cachedPage(this.#sources, this.conversation, { after: this.#last }, LIMITS.maxPage);
       if (more.length === 0) return;
       this.#append(more);
     }

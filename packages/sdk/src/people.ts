@@ -1,4 +1,5 @@
 /** Who is who: users, members and their read positions. Kept in the cache for when there is no connection. */
+import { LIMITS } from '@duolog/protocol';
 import type { Member, Result, User } from '@duolog/protocol';
 import type { Emitter } from './emitter.ts';
 import type { ClientEvents } from './events.ts';
@@ -16,7 +17,7 @@ export interface Members {
 }
 
 /** `user.get` takes as many ids at once. */
-const MAX_USERS = 100;
+const MAX_USERS = LIMITS.maxMembers;
 
 export class People {
   readonly #link: Link;

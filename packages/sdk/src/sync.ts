@@ -1,5 +1,5 @@
 /** The cursor: entries are applied in order, each once; push is a hint, pull is the truth (SYN2). */
-import { DuologError } from '@duolog/protocol';
+import { DuologError, LIMITS } from '@duolog/protocol';
 import type { Conversation, Entry, MethodName, Params, Result } from '@duolog/protocol';
 import { backoffMs } from './clock.ts';
 import type { Clock } from './clock.ts';
@@ -9,7 +9,6 @@ import type { Link } from './link.ts';
 const GAP_MS = 300;
 /** Live entries that may wait behind a missing one; more are pulled. */
 const MAX_AHEAD = 1000;
-const PAGE = 200;
 
 export interface Position {
   /** Undefined: nothing was ever synced. */
@@ -181,7 +180,7 @@ export class Sync {
   async #pages(): Promise<void> {
     for (;;) {
       const { epoch, cursor } = this.#position;
-      const params = { cursor, limit: PAGE, ...(epoch === undefined ? {} : { epoch }) };
+      const params = { cursor, limit: LIMITS.maxPage, ...(epoch === undefined ? {} : { epoch }) };
       const page = await this.#ask('sync', params);
       this.#head = page.epoch === epoch ? Math.max(this.#head, page.head) : page.head;
       if (page.state === 'reset') await this.#reset(page);
@@ -208,7 +207,7 @@ export class Sync {
     for (let more = true; more;) {
       const after = conversations.at(-1)?.conversation;
       const page = await this.#ask('conversation.list', {
-        limit: PAGE,
+        limit: LIMITS.maxPage,
         ...(after === undefined ? {} : { after }),
       });
       conversations.push(...page.conversations);
