@@ -65,6 +65,8 @@ export type Delivery =
       readonly useq: number;
       /** The entry as it travels, without braces and number. */
       readonly fields: string;
+      /** The same object for all to whom the same entry goes: they are told together. */
+      readonly shared?: object;
       /** Instead of `fields`, on this device alone. */
       readonly sent?: { readonly device: DeviceId; readonly fields: string };
     }

@@ -16,6 +16,32 @@ import {
   longTextRow,
 } from './rows.ts';
 
+/**
+ * The body in one piece: it is copied into a row and into the frame of each recipient, and a text of many pieces (what `+`
+ * and templates make) would be put together for each of them anew.
+ */
+const bodyOf = (
+  conversation: ConversationId,
+  seq: number,
+  sender: UserId,
+  at: number,
+  textJson: string,
+  end: string,
+): string =>
+  [
+    '{"conversation":"',
+    conversation,
+    '","seq":',
+    seq,
+    ',"kind":"text","sender":"',
+    sender,
+    '","at":',
+    at,
+    ',"text":',
+    textJson,
+    end,
+  ].join('');
+
 /** A message's body as it travels, and the whole text if only its beginning travels (SYN8). */
 const textBody = (
   conversation: ConversationId,
@@ -24,12 +50,11 @@ const textBody = (
   at: number,
   text: string,
 ): { body: string; whole?: string } => {
-  const head = `{"conversation":"${conversation}","seq":${seq},"kind":"text","sender":"${sender}","at":${at},"text":`;
-  if (text.length <= LIMITS.previewLength) return { body: `${head}${JSON.stringify(text)}}` };
-  const points = [...text];
-  if (points.length <= LIMITS.previewLength) return { body: `${head}${JSON.stringify(text)}}` };
-  const preview = points.slice(0, LIMITS.previewLength).join('');
-  return { body: `${head}${JSON.stringify(preview)},"length":${points.length}}`, whole: text };
+  const points = text.length <= LIMITS.previewLength ? undefined : [...text];
+  if (points === undefined || points.length <= LIMITS.previewLength)
+    return { body: bodyOf(conversation, seq, sender, at, JSON.stringify(text), '}') };
+  const preview = JSON.stringify(points.slice(0, LIMITS.previewLength).join(''));
+  return { body: bodyOf(conversation, seq, sender, at, preview, `,"length":${points.length}}`), whole: text };
 };
 
 const originOf = (envelope: Envelope): Origin | undefined =>

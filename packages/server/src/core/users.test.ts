@@ -65,7 +65,9 @@ test('a message becomes the next entry, a pointer of one row [SYN1]', () => {
   expect(taken.state.head).toBe(11);
   expect(taken.rows).toHaveLength(1);
   expect(decodeEntry(stored(taken))).toEqual({ kind: 'pointer', conversation, seq: 3 });
-  expect(taken.deliveries).toEqual([{ kind: 'entry', user: alice, useq: 11, fields: said.fields }]);
+  expect(taken.deliveries).toEqual([{ kind: 'entry', user: alice, useq: 11, fields: said.fields, shared: said }]);
+  // Whoever gets the same message is told together.
+  expect(entryOf(takeUserParcel({ ...user, user: bob }, said, now)).shared).toBe(entryOf(taken).shared);
   expect(takeUserParcel(taken.state, said, now).state.head).toBe(12);
 });
 

@@ -101,14 +101,13 @@ const appendEntry = (
   value: string,
   fields: string,
   now: number,
+  shared?: object,
   sent?: { readonly device: string; readonly fields: string },
 ): Decided<UserState> => {
   const useq = state.head + 1;
   const { partition, key } = logRow(userKey(state.user), useq);
-  const delivery: Delivery =
-    sent === undefined
-      ? { kind: 'entry', user: state.user, useq, fields }
-      : { kind: 'entry', user: state.user, useq, fields, sent };
+  const to = { kind: 'entry', user: state.user, useq, fields } as const;
+  const delivery: Delivery = shared === undefined ? to : sent === undefined ? { ...to, shared } : { ...to, sent };
   const grown = grownLog(state, useq, now);
   const rows: RowChange[] =
     grown === undefined ? [{ partition, key, value }] : [...grown.rows, { partition, key, value }];
@@ -220,7 +219,7 @@ export const takeUserParcel = (state: UserState, parcel: UserParcel, now: number
               fields: `"kind":"sent","conversation":"${conversation}","seq":${seq},"at":${at},"outbox":"${origin.outbox}","n":${origin.n}`,
             }
           : undefined;
-      return appendEntry(state, encodePointer(conversation, seq), fields, now, sent);
+      return appendEntry(state, encodePointer(conversation, seq), fields, now, parcel, sent);
     }
     case 'membership':
       return takeMembership(state, parcel, now);

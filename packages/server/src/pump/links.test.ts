@@ -26,7 +26,13 @@ const openLinks = () => {
   return { links, sent, items };
 };
 
-const entry = (user: string, useq: number, fields: string): Delivery => ({ kind: 'entry', user, useq, fields });
+/** One message by the name of its text. */
+const said = new Map<string, object>();
+const entry = (user: string, useq: number, fields: string): Delivery => {
+  const shared = said.get(fields) ?? {};
+  said.set(fields, shared);
+  return { kind: 'entry', user, useq, fields, shared };
+};
 
 test('an edge gets one message a turn, numbered from 1, and none when there is nothing for it [COM8]', () => {
   const { links, sent } = openLinks();
@@ -60,6 +66,20 @@ test('what several users of an edge get is one item with its text once [COM8]', 
       ],
     },
     { kind: 'entry', fields: 'y', to: [[alice, 6]] },
+  ]);
+});
+
+test('entries that only look alike are items of their own [COM8]', () => {
+  const { links, items } = openLinks();
+  for (const user of [alice, bob]) links.route('a', user, 'device', true);
+  links.deliver([
+    { kind: 'entry', user: alice, useq: 5, fields: 'x' },
+    { kind: 'entry', user: bob, useq: 9, fields: 'x' },
+  ]);
+  links.flush();
+  expect(items('a')).toEqual([
+    { kind: 'entry', fields: 'x', to: [[alice, 5]] },
+    { kind: 'entry', fields: 'x', to: [[bob, 9]] },
   ]);
 });
 

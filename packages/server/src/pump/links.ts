@@ -29,7 +29,7 @@ interface Link {
   n: number;
   items: LinkItem[];
   /** The newest entry among the items that is the same for all: more recipients may join it. */
-  shared: { readonly fields: string; readonly to: [UserId, number][] } | undefined;
+  shared: { readonly by: object; readonly to: [UserId, number][] } | undefined;
 }
 
 /** Sets by edge, by key: `on` and `off` keep no empty ones. */
@@ -75,17 +75,17 @@ export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: str
     linkTo(edge).items.push(item);
   };
 
-  /** Recipients of one entry share one item: their pairs are added while the shared text stays the same. */
-  const pushEntry = ({ fields, sent, user, useq }: Extract<Delivery, { kind: 'entry' }>): void => {
+  /** Recipients of one entry share one item: their pairs are added while it is the newest. */
+  const pushEntry = ({ fields, shared, sent, user, useq }: Extract<Delivery, { kind: 'entry' }>): void => {
     const edges = routes.byKey.get(user);
     if (edges === undefined) return;
     for (const edge of edges.keys()) {
       const link = linkTo(edge);
       if (sent !== undefined) link.items.push({ kind: 'entry', fields, sent, to: [[user, useq]] });
-      else if (link.shared?.fields === fields) link.shared.to.push([user, useq]);
+      else if (shared !== undefined && link.shared?.by === shared) link.shared.to.push([user, useq]);
       else {
         const to: [UserId, number][] = [[user, useq]];
-        link.shared = { fields, to };
+        link.shared = shared === undefined ? undefined : { by: shared, to };
         link.items.push({ kind: 'entry', fields, to });
       }
     }
