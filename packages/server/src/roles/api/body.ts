@@ -8,9 +8,11 @@ const tooLarge = (limit: BodyLimit): DuologError => {
   return new DuologError('tooLarge', `The body has more than ${max} bytes.`, { limit, max });
 };
 
-/** Bytes of the body, as far as its header tells; else as many as it may have. */
-export const bodyBytes = (request: Request): number =>
-  request.body === null ? 0 : Number(request.headers.get('content-length') ?? LIMITS.maxFrameBytes);
+/** Bytes of the body, if a header tells. */
+export const bytesToCome = (request: Request): number | undefined => {
+  const length = request.headers.get('content-length');
+  return length === null && request.body !== null ? undefined : Number(length);
+};
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
@@ -31,13 +33,17 @@ const collect = async (body: ReadableStream<Uint8Array>, limit: BodyLimit): Prom
   return whole;
 };
 
-/** The JSON value of a body; an empty one is `{}`. Rejects with `tooLarge` or `invalid`. */
-export const readJson = async (request: Request, limit: BodyLimit): Promise<unknown> => {
+/** The bytes of a body. Rejects with `tooLarge`. */
+export const readBody = async (request: Request, limit: BodyLimit): Promise<Uint8Array> => {
   const length = request.headers.get('content-length');
   if (Number(length) > LIMITS[limit]) throw tooLarge(limit);
-  if (request.body === null) return {};
+  if (request.body === null) return new Uint8Array();
   // With a length the listener reads no more than that.
-  const bytes = length === null ? await collect(request.body, limit) : new Uint8Array(await request.arrayBuffer());
+  return length === null ? collect(request.body, limit) : new Uint8Array(await request.arrayBuffer());
+};
+
+/** The JSON value of a body; that of an empty one is `{}`. Throws `invalid`. */
+export const jsonOf = (bytes: Uint8Array): unknown => {
   if (bytes.byteLength === 0) return {};
   try {
     return JSON.parse(utf8.decode(bytes));

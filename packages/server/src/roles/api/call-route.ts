@@ -9,7 +9,7 @@ import type { Metrics } from '../../ports/metrics.ts';
 import { wireErrorOf } from '../dispatch.ts';
 import type { Call, Dispatch } from '../dispatch.ts';
 import { OWN_ADDRESS } from './discovery.ts';
-import { bodyBytes, readJson } from './body.ts';
+import { bytesToCome, jsonOf, readBody } from './body.ts';
 import { methodOf, readHead } from './method-call.ts';
 import type { CallHead } from './method-call.ts';
 import { addressOf } from './remote-address.ts';
@@ -70,7 +70,7 @@ export const createCallRoute = (
   );
 
   const ofAnybody = async (request: Request, method: MethodName, head: CallHead, peer: Peer): Promise<Answer> => {
-    const params = await readJson(request, 'maxSignInBytes');
+    const params = jsonOf(await readBody(request, 'maxSignInBytes'));
     checkRate(method, params, peer.address, clock.monotonic());
     return dispatched(dispatch, { method, params, caller: undefined, ...head.numbered });
   };
@@ -78,16 +78,19 @@ export const createCallRoute = (
   const ofUser = async (request: Request, method: MethodName, head: CallHead, token: string): Promise<Answer> => {
     const caller = options.readToken(token);
     if (caller === undefined) throw new DuologError('unauthenticated');
-    const end = userCalls.begin(caller.user, bodyBytes(request));
-    let answer: Answer | undefined;
+    const end = userCalls.begin(caller.user, bytesToCome(request));
+    let [readBytes, answerLength] = [0, 0];
     try {
-      const params = await readJson(request, 'maxFrameBytes');
+      const body = await readBody(request, 'maxFrameBytes');
+      readBytes = body.byteLength;
+      const params = jsonOf(body);
       // Behind the body, which may take its time: the device may be revoked meanwhile (ACC6).
       if (!(await options.isSignedIn(caller))) throw new DuologError('unauthenticated');
-      answer = await dispatched(dispatch, { method, params, caller, ...head.numbered });
+      const answer = await dispatched(dispatch, { method, params, caller, ...head.numbered });
+      if ('json' in answer) answerLength = answer.json.length;
       return answer;
     } finally {
-      end(answer !== undefined && 'json' in answer ? answer.json.length : 0);
+      end(readBytes, answerLength);
     }
   };
 

@@ -7,14 +7,14 @@ import type { UserCalls } from './user-calls.ts';
 const KIB = 1_024;
 const open = () => {
   const clock = new ManualClock();
-  const limits = { callsPerSecond: 5, maxUnderWay: 3, maxUnderWayBytes: 100 * KIB };
+  const limits = { callsPerSecond: 5, maxUnderWay: 3, maxUnderWayBytes: 600 * KIB };
   return { clock, calls: createUserCalls(clock, limits) };
 };
 
 /** Makes a call that is answered at once; how it was refused, if it was. */
 const call = (calls: UserCalls, user: string, bodyBytes = 0, answerLength = 0): DuologError | undefined => {
   try {
-    calls.begin(user, bodyBytes)(answerLength);
+    calls.begin(user, bodyBytes)(bodyBytes, answerLength);
     return undefined;
   } catch (thrown) {
     if (thrown instanceof DuologError) return thrown;
@@ -55,12 +55,24 @@ test('calls under way are bounded per user, in number and bytes [API14]', async 
   const ends = [1, 2, 3].map(() => calls.begin('a', 0));
   expect(call(calls, 'a')?.code).toBe('overloaded');
   expect(call(calls, 'b')).toBeUndefined();
-  ends.forEach((end) => end(0));
+  ends.forEach((end) => end(0, 0));
   await clock.advance(2_000);
-  const end = calls.begin('a', 90 * KIB);
+  const end = calls.begin('a', 590 * KIB);
   expect(call(calls, 'a', 11 * KIB)?.code).toBe('overloaded');
-  end(0);
-  await clock.advance(2_000);
+  end(0, 0);
+  await clock.advance(10_000);
   expect(call(calls, 'a', 11 * KIB)).toBeUndefined();
   expect(calls.size).toBe(0);
+});
+
+test('a body of unknown length is counted once it is known [API14]', async () => {
+  const { clock, calls } = open();
+  const ends = [calls.begin('a', undefined), calls.begin('a', undefined)];
+  expect(call(calls, 'a', 100 * KIB)?.code).toBe('overloaded');
+  ends[0]?.(160 * KIB, 0);
+  // 2 calls, and 10 more for the body.
+  expect(call(calls, 'a')?.facts.retryAfterMs).toBe(600);
+  ends[1]?.(0, 0);
+  await clock.advance(600);
+  expect(call(calls, 'a')).toBeUndefined();
 });
