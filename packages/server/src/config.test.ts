@@ -2,7 +2,9 @@ import { afterEach, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SETTINGS, printConfig, readConfig, settingsTable } from './config.ts';
+import { printConfig, settingsTable } from './config/print.ts';
+import { SETTINGS } from './config/settings.ts';
+import { readConfig } from './config.ts';
 import type { Settled } from './config.ts';
 
 const folders: string[] = [];

@@ -1,4 +1,4 @@
-import { printConfig } from '../config.ts';
+import { printConfig } from '../config/print.ts';
 import type { Command } from './command.ts';
 import { EXIT } from './command.ts';
 import { settings } from './settings.ts';
