@@ -72,6 +72,16 @@ test('what is needed for a membership that ends is loaded with it [CON8]', async
   expect(entities.get(`c/${group}`).conversation?.former[bob]).toEqual([{ visibleFrom: 1, leaveSeq: 2 }]);
 });
 
+test('members to be added share one read of their conversation, and each has one of their own [LIM11]', async () => {
+  const counter = counting();
+  const entities = createEntities(counter.store, 1_000);
+  const users = [bob, carol, userNamed('dave')];
+  await entities.forCommand(asks(`c/${group}`, alice, { kind: 'add', users }));
+  expect(counter.reads).toBe(1 + users.length);
+  const former = Object.fromEntries(users.map((user) => [user, []]));
+  expect(entities.get(`c/${group}`).conversation?.former).toEqual(former);
+});
+
 test('half of what is kept is forgotten at a time, the longest unused first [LIM9]', async () => {
   const { store } = counting();
   const entities = createEntities(store, 8);

@@ -145,8 +145,7 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
   };
 
   const loadFormer = async (entity: Entity, user: UserId): Promise<void> => {
-    const value = await store.get(entity.key, formerKey(user));
-    if (entity.conversation === undefined) await loadConversation(entity);
+    const [value] = await Promise.all([store.get(entity.key, formerKey(user)), conversation(entity)]);
     const state = entity.conversation;
     if (state === undefined || state.former[user] !== undefined) return;
     entity.conversation = {
