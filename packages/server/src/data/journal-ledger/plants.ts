@@ -1,6 +1,6 @@
 /**
- * Faults that can be planted, to prove that tests find them. Each is a few lines at the place it concerns; none is ever
- * set outside tests.
+ * Faults that can be planted, to prove that tests find them. Each is a few lines at the place it concerns, or in
+ * planted-take-over.ts; none is ever set outside tests.
  */
 export const LEDGER_PLANTS = {
   'no-expectation': 'COM2: an append goes behind whatever is last instead of behind the position it expects.',

@@ -1,14 +1,12 @@
 /** Taking a partition over: claim, then finish what earlier owners left (COM2, COM4). */
 import { DuologError } from '@duolog/protocol';
-import { logRow } from '../../core/rows.ts';
 import type { ParcelData } from '../../ports/ledger.ts';
-import type { Row } from '../../ports/store.ts';
-import { readLogHead } from '../log-head.ts';
 import { appendId, settleAppend } from './append.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { readCheckpoint } from './checkpoint.ts';
+import { asOneReadShows, decidedAgain } from './planted-take-over.ts';
 import type { Place } from './records.ts';
-import { decodeRecord, newestCommon } from './records.ts';
+import { newestCommon } from './records.ts';
 import { RowsInOrder } from './rows-in-order.ts';
 import type { Surroundings } from './surroundings.ts';
 import { untilAvailable, waitToRepeat } from './surroundings.ts';
@@ -86,37 +84,6 @@ const appendClaim = async <P extends ParcelData>(
     if (read.misfit !== undefined) return { misfit: read.misfit };
     if (added.sawClaim || read.sawClaim) return 'lost';
   }
-};
-
-/** What a stale read makes of the batches behind the checkpoint, for one who believes it. */
-const asOneReadShows = async <P extends ParcelData>(
-  around: Surroundings,
-  partition: number,
-  checkpoint: Checkpoint,
-): Promise<readonly ReadBatch<P>[]> => {
-  const page = await untilAvailable(around, () => around.journal.read(partition, checkpoint.position, 64));
-  return page.flatMap(({ position, bytes }) => {
-    const record = decodeRecord<P>(around.formats, bytes);
-    return record.kind === 'batch' ? [{ position, bytes: bytes.length, record }] : [];
-  });
-};
-
-/** Message rows at the numbers that a decision made now would give them. */
-const decidedAgain = async (around: Surroundings, rows: readonly Row[]): Promise<readonly Row[]> => {
-  const heads = new Map<string, number>();
-  const again: Row[] = [];
-  for (const row of rows) {
-    const [kind, id, bucket] = row.partition.split('/');
-    if (kind !== 'c' || bucket === undefined) {
-      again.push(row);
-      continue;
-    }
-    const entity = `c/${id}`;
-    const seq = (heads.get(entity) ?? (await untilAvailable(around, () => readLogHead(around.store, entity))).head) + 1;
-    heads.set(entity, seq);
-    again.push({ ...logRow(entity, seq), value: row.value });
-  }
-  return again;
 };
 
 const attempt = async <P extends ParcelData>(
