@@ -2,13 +2,15 @@
 import type { Field, Fields, InferFields, StringField } from './fields.ts';
 
 /** Why a value was refused: the path of the field, a sentence, and the limit with its value where one was crossed. */
-export interface Refusal {
+export interface FieldRefusal {
   readonly field: string;
   readonly detail: string;
   readonly limit?: string;
   readonly max?: number;
 }
-export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
+export type Checked<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly refusal: FieldRefusal };
 
 /** Number of Unicode code points; counting stops once it is known to be above `enough`. */
 export const countCodePoints = (text: string, enough: number = Number.POSITIVE_INFINITY): number => {
@@ -21,9 +23,9 @@ export const countCodePoints = (text: string, enough: number = Number.POSITIVE_I
   return count;
 };
 
-const refuse = (field: string, detail: string): Refusal => ({ field, detail });
+const refuse = (field: string, detail: string): FieldRefusal => ({ field, detail });
 
-const checkString = (field: StringField, value: unknown, path: string): Refusal | undefined => {
+const checkString = (field: StringField, value: unknown, path: string): FieldRefusal | undefined => {
   if (typeof value !== 'string') return refuse(path, `${path} must be a string.`);
   // A length within bounds in UTF-16 units is within them in code points; only long strings have to be counted.
   const length =
@@ -46,7 +48,7 @@ const checkString = (field: StringField, value: unknown, path: string): Refusal 
     : refuse(path, `${path} has a lone surrogate; it must be well-formed Unicode.`);
 };
 
-const checkField = (field: Field, value: unknown, path: string): Refusal | undefined => {
+const checkField = (field: Field, value: unknown, path: string): FieldRefusal | undefined => {
   switch (field.type) {
     case 'string':
       return checkString(field, value, path);

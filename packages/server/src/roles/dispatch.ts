@@ -2,6 +2,7 @@
 import { DuologError, ERRORS, randomId } from '@duolog/protocol';
 import type { ErrorCode, MethodName, OutboxId, WireError } from '@duolog/protocol';
 import { METHODS, checkFields } from '@duolog/protocol/schema';
+import type { FieldRefusal } from '@duolog/protocol/schema';
 import type { Envelope } from '../core/commands.ts';
 import { contentHash } from '../core/hash.ts';
 import type { Caller, Methods, Numbered, Prepared } from '../methods/handler.ts';
@@ -48,6 +49,9 @@ export const wireError = (code: ErrorCode, detail: string, facts: Failure['facts
   detail,
   ...facts,
 });
+
+/** Params that do not fit the method's table. */
+export const malformed = ({ detail, ...facts }: FieldRefusal): WireError => wireError('invalid', detail, facts);
 
 /** What was thrown, as it travels. Anything but a DuologError is a fault of ours: it is logged under an incident that the caller is told. */
 export const wireErrorOf = (thrown: unknown, log: Log, what: string): WireError => {
@@ -132,8 +136,7 @@ export const createDispatch = <C>(options: {
     const { method, caller } = call;
     const checked = checkFields(METHODS[method].params, call.params);
     if (!checked.ok) {
-      const { detail, ...facts } = checked.refusal;
-      answers.refused(id, wireError('invalid', detail, facts));
+      answers.refused(id, malformed(checked.refusal));
       return undefined;
     }
     if (caller === undefined && METHODS[method].auth === 'device') {

@@ -1,6 +1,5 @@
 /** `POST /v1/<method>`. */
-import { SOCKET_PATH } from '@duolog/protocol';
-import { DuologError } from '@duolog/protocol';
+import { DuologError, SOCKET_PATH } from '@duolog/protocol';
 import type { MethodName, Result, WireError } from '@duolog/protocol';
 import type { Caller } from '../../methods/handler.ts';
 import type { Clock } from '../../ports/clock.ts';

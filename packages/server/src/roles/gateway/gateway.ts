@@ -10,7 +10,7 @@ import type { Clock, Timer } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
 import type { Edge } from '../../pump/edge.ts';
-import { wireError } from '../dispatch.ts';
+import { malformed } from '../dispatch.ts';
 import type { Dispatch } from '../dispatch.ts';
 import { Connection } from './connection.ts';
 import type { Desk, Socket } from './connection.ts';
@@ -246,8 +246,7 @@ class RunningGateway implements Gateway, Desk {
       this.#seats.charge(connection.seat, Math.floor(conversations.length / WATCHES_OF_ONE));
       return this.#watches.replace(connection, conversations, id);
     }
-    const { detail, ...facts } = checked.refusal;
-    connection.refused(id, wireError('invalid', detail, facts));
+    connection.refused(id, malformed(checked.refusal));
   }
 
   #learnHead(connection: Connection, head: number): void {

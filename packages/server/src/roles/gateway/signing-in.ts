@@ -7,7 +7,7 @@ import { greeted } from '../../methods/hello.ts';
 import type { Log } from '../../ports/log.ts';
 import type { TokenHolder } from '../../ports/tokens.ts';
 import type { Outcome } from '../../pump/messages.ts';
-import { wireError, wireErrorOf } from '../dispatch.ts';
+import { malformed, wireError, wireErrorOf } from '../dispatch.ts';
 import type { Connection, EndConnection } from './connection.ts';
 import type { GatewayCounts } from './counts.ts';
 import { headIn } from './routes.ts';
@@ -89,8 +89,7 @@ export const createSigningIn = (
   return (connection, id, params) => {
     const checked = checkFields(METHODS.hello.params, params);
     if (!checked.ok) {
-      const { detail, ...facts } = checked.refusal;
-      writer.push(connection, errorItem(id, wireError('invalid', detail, facts)));
+      writer.push(connection, errorItem(id, malformed(checked.refusal)));
       return end(connection, 'badFrame');
     }
     try {
