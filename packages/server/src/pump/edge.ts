@@ -9,6 +9,7 @@ import { userKey, conversationKey } from '../core/rows.ts';
 import type { Bus, NodeId } from '../ports/bus.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Directory } from './directory.ts';
+import { createLinkNumbers } from './link-numbers.ts';
 import { failed } from './messages.ts';
 import type { Link, LinkItem, NodeMessage, NotTaken, Outcome, SoftRequest, Submission } from './messages.ts';
 
@@ -41,8 +42,6 @@ export const REQUEST_TIMEOUT_MS = 15_000;
 export const MAX_WAITING = 65_536;
 const RETRY_OWNER_MS = 100;
 const SWEEP_MS = 1_000;
-/** An owner repeats its number each second; one that does not has forgotten this edge, which it took for dead. */
-const SILENCE_MS = 3_500;
 
 interface Waiting {
   readonly partition: number;
@@ -53,12 +52,6 @@ interface Waiting {
   sentTo: NodeId | undefined;
   /** An owner before may have executed it: whatever becomes of it now, it has not simply failed (SYN6). */
   maybeDone: boolean;
-}
-
-interface LinkState {
-  readonly link: string;
-  readonly n: number;
-  readonly heardAt: number;
 }
 
 const UNKNOWN = failed('unknown', 'No answer in time; the command may have been executed. Send it again as it was.');
@@ -79,7 +72,7 @@ export const createEdge = (options: {
 }): Edge => {
   const { bus, clock, directory, partitions } = options;
   const waiting = new Map<number, Waiting>();
-  const links = new Map<number, LinkState>();
+  const links = createLinkNumbers(clock);
   /** Refs to be sent with the next flush, by partition. */
   const outgoing = new Map<number, number[]>();
   let lastRef = 0;
@@ -168,11 +161,7 @@ export const createEdge = (options: {
       if (request.deadline > now) break;
       settle(ref, request.sentTo === undefined ? UNAVAILABLE : UNKNOWN);
     }
-    for (const [partition, { heardAt }] of links) {
-      if (now - heardAt <= SILENCE_MS) continue;
-      links.delete(partition);
-      listener?.resync(partition);
-    }
+    for (const partition of links.silent()) listener?.resync(partition);
     for (const [partition, refs] of outgoing) {
       const left = refs.filter((ref) => waiting.has(ref));
       if (left.length > 0) outgoing.set(partition, left);
@@ -196,17 +185,9 @@ export const createEdge = (options: {
     if (again.length > 0) clock.after(RETRY_OWNER_MS, () => again.forEach((ref) => enqueue(partition, ref)));
   };
 
-  /** Whether everything before this message was seen; else the listener is told to announce itself anew. */
-  const follows = ({ partition, link: name, n, items }: Link): boolean => {
-    const link = links.get(partition);
-    const known = link?.link === name ? link.n : 0;
-    links.set(partition, { link: name, n, heardAt: clock.monotonic() });
-    return (link === undefined || link.link === name) && n === (items.length === 0 ? known : known + 1);
-  };
-
   const takeLink = (from: NodeId, message: Link): void => {
     // What an owner of before still says is true, but says nothing about the link of the one who is it now.
-    const complete = directory.ownerOf(message.partition) !== from || follows(message);
+    const complete = directory.ownerOf(message.partition) !== from || links.follows(message);
     for (const item of message.items) {
       if (item.kind === 'result') settle(item.ref, { ok: true, result: item.result });
       else if (item.kind === 'failure') settle(item.ref, { ok: false, failure: item.failure });
@@ -218,7 +199,7 @@ export const createEdge = (options: {
 
   directory.onChange((partition) => {
     // A new owner knows nothing of what this node holds, and may have nothing to say to it.
-    links.delete(partition);
+    links.forget(partition);
     reroute(partition);
     listener?.resync(partition);
   });
