@@ -100,16 +100,15 @@ test('a client that stops reading for a while is told the head when it reads on,
   }
   expect(reader.items.filter(({ type }) => type === 'entry').length).toBeLessThan(count / 2);
   reader.readAgain();
-  await until(
-    'the head is told',
-    () => reader.items.some(({ type }) => type === 'head') || reader.closed !== undefined,
-  );
-  const told = reader.items.flatMap((item) => (item.type === 'head' ? [item.useq] : []));
-  expect(told).toEqual([head + count]);
+  const told = (): number[] => reader.items.flatMap((item) => (item.type === 'head' ? [item.useq] : []));
+  // Kernels may take more in between: then a head is told already, and live entries come for a while.
+  await until('the head is told', () => told().includes(head + count) || reader.closed !== undefined);
+  expect(told()).toEqual(told().toSorted((a, b) => a - b));
   const useqs = reader.items.flatMap((item) => (item.type === 'entry' ? [item.useq] : []));
-  expect(useqs).toEqual(Array.from({ length: useqs.length }, (_, i) => head + 1 + i));
+  expect(useqs).toEqual([...new Set(useqs)].toSorted((a, b) => a - b));
   expect(useqs.length).toBeLessThan(count);
-  let cursor = useqs.at(-1) ?? 0;
+  let cursor = head;
+  while (useqs.includes(cursor + 1)) cursor += 1;
   while (cursor < head + count) {
     const page = await reader.result('sync', { epoch, cursor });
     expect(page.entries.map(({ useq }) => useq)).toEqual(
