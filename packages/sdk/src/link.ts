@@ -1,6 +1,6 @@
 /** Keeps a connection alive: connects, connects again, says in which state it is. */
 import { DuologError, mayReconnect } from '@duolog/protocol';
-import type { Entry, Event, MethodName, Params, Result } from '@duolog/protocol';
+import type { CLOSE_CODES, CloseReason, Entry, Event, MethodName, Params, Result } from '@duolog/protocol';
 import { backoffMs } from './clock.ts';
 import type { Clock } from './clock.ts';
 import { ANSWER_MS, Connection } from './connection.ts';
@@ -37,13 +37,21 @@ export interface LinkEvents {
 /** A connection that lasted this long was a good one: the next attempt begins with short waits again. */
 const GOOD_MS = 10_000;
 
+/** Those of the protocol's close codes that make a difference here: the whole table, with its texts, would be a part of the SDK. */
+const CLOSED = {
+  replaced: 4004,
+  tooLarge: 4501,
+  unauthenticated: 4502,
+  unsupportedVersion: 4503,
+} as const satisfies { readonly [R in CloseReason]?: (typeof CLOSE_CODES)[R]['code'] };
+
 const stopError = (code: number): DuologError => {
   switch (code) {
-    case 4501:
+    case CLOSED.tooLarge:
       return new DuologError('tooLarge');
-    case 4502:
+    case CLOSED.unauthenticated:
       return new DuologError('unauthenticated');
-    case 4503:
+    case CLOSED.unsupportedVersion:
       return new DuologError('unsupportedVersion');
     default:
       return new DuologError('invalid', `The server closed the connection with code ${code}.`);
@@ -215,7 +223,7 @@ export class Link {
     if (final) return this.stop(error ?? stopError(code));
     const now = this.#clock.now();
     // Two clients with the same device replace each other: that must not become a race.
-    if (this.#openedAt !== undefined && now - this.#openedAt >= GOOD_MS && code !== 4004) this.#attempt = 0;
+    if (this.#openedAt !== undefined && now - this.#openedAt >= GOOD_MS && code !== CLOSED.replaced) this.#attempt = 0;
     this.#openedAt = undefined;
     const waitMs =
       this.#byeUntil > now

@@ -1,6 +1,6 @@
 /** The server's end of one connection. */
 import type { Entry, Event, Reply } from '@duolog/protocol';
-import { decodeBeat, encodeBeat } from '@duolog/protocol';
+import { CLOSE_CODES, decodeBeat, encodeBeat } from '@duolog/protocol';
 import type { FrameData, ServerEnd, Wire } from './fake-socket.ts';
 import type { FakeUser } from './fake-world.ts';
 
@@ -80,7 +80,7 @@ export class FakeConnection implements ServerEnd {
   receive(data: FrameData): void {
     if (typeof data !== 'string') {
       const cursor = decodeBeat(data);
-      if (cursor === undefined || this.user === undefined) return this.close(4500);
+      if (cursor === undefined || this.user === undefined) return this.close(CLOSE_CODES.badFrame.code);
       this.beats.push(cursor);
       if (this.answersBeats) this.#transport.send(encodeBeat(this.user.entries.length));
       return;

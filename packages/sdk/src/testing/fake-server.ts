@@ -2,7 +2,7 @@
  * A duolog server in memory, for tests of programs that use the SDK: it speaks the protocol, and a test can script its
  * answers, hold, drop and reorder frames, cut connections, restore a backup.
  */
-import { DuologError, LIMITS, negotiate, randomId } from '@duolog/protocol';
+import { CLOSE_CODES, DuologError, LIMITS, negotiate, randomId } from '@duolog/protocol';
 import type { CommandName, Entry, MethodName, Params, Request, Result } from '@duolog/protocol';
 import type { Clock } from '../clock.ts';
 import { systemClock } from '../clock.ts';
@@ -216,7 +216,7 @@ export class FakeServer {
         this.#hello(connection, request as Request<'hello'>);
         continue;
       }
-      if (connection.user === undefined) return connection.close(4500);
+      if (connection.user === undefined) return connection.close(CLOSE_CODES.badFrame.code);
       if (request.method === 'watch') connection.watched = (request.params as Params<'watch'>).conversations;
       const answer = this.#scripted(request, connection.user, connection.device);
       if (this.#entriesFirst) this.#deliver();
@@ -237,9 +237,12 @@ export class FakeServer {
         : new DuologError(found === undefined ? 'unauthenticated' : 'unsupportedVersion');
     if (typeof scripted === 'object' || found === undefined || version === undefined) {
       connection.send({ type: 'reply', id, error: refusal.toWire() });
-      return connection.close(refusal.code === 'unauthenticated' ? 4502 : refusal.retryable ? 4005 : 4503);
+      const reason =
+        refusal.code === 'unauthenticated' ? refusal.code : refusal.retryable ? 'overloaded' : 'unsupportedVersion';
+      return connection.close(CLOSE_CODES[reason].code);
     }
-    for (const other of this.connections) if (other !== connection && other.device === found.device) other.close(4004);
+    for (const other of this.connections)
+      if (other !== connection && other.device === found.device) other.close(CLOSE_CODES.replaced.code);
     connection.user = found.user;
     connection.device = found.device;
     const head = found.user.entries.length;
@@ -299,7 +302,7 @@ export class FakeServer {
       },
       revoked: (gone) => {
         for (const connection of this.#connections)
-          if (connection.device === gone) queueMicrotask(() => connection.close(4502));
+          if (connection.device === gone) queueMicrotask(() => connection.close(CLOSE_CODES.unauthenticated.code));
       },
     };
   }
