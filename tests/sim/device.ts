@@ -3,12 +3,13 @@
  * (COM10, SYN2, SYN5) and nothing more, and writes down what it does and sees for the judge.
  */
 import { LIMITS, directId } from '@duolog/protocol';
-import type { Entry, Message } from '@duolog/protocol';
+import type { Entry } from '@duolog/protocol';
 import type { Command } from '../../packages/server/src/core/commands.ts';
 import { contentHash } from '../../packages/server/src/core/hash.ts';
 import type { Outcome } from '../../packages/server/src/pump/messages.ts';
 import { changeHash, hashOf } from '../torture/hash.ts';
 import type { AskedEvent, CommandMethod, Row } from '../torture/history.ts';
+import { foldEntry, messageHash } from './copy.ts';
 import type { Connection } from './gateway.ts';
 import type { World } from './world.ts';
 
@@ -361,29 +362,3 @@ export class Device {
     if (row !== undefined) this.rows.set(conversation, { ...row, lastSeq: Math.max(row.lastSeq, seq) });
   }
 }
-
-export const messageHash = (message: Message): string =>
-  message.change === undefined
-    ? hashOf(message.text ?? '')
-    : changeHash(message.change.action, message.change.users ?? [], message.change.name);
-
-/** What an entry that is no message makes of a user's conversations. */
-export const foldEntry = (rows: Map<string, Row>, entry: Entry): void => {
-  if (entry.kind === 'membership') {
-    const { conversation, joinSeq, visibleFrom, leaveSeq } = entry;
-    const before = rows.get(conversation);
-    const readSeq = Math.max(before?.readSeq ?? 0, joinSeq);
-    const lastSeq = leaveSeq ?? Math.max(before?.lastSeq ?? 0, joinSeq);
-    rows.set(conversation, {
-      conversation,
-      joinSeq,
-      visibleFrom,
-      readSeq,
-      lastSeq,
-      ...(leaveSeq === undefined ? {} : { leaveSeq }),
-    });
-  } else if (entry.kind === 'read') {
-    const row = rows.get(entry.conversation);
-    if (row !== undefined) rows.set(entry.conversation, { ...row, readSeq: Math.max(row.readSeq, entry.seq) });
-  }
-};

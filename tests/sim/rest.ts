@@ -13,7 +13,7 @@ import {
 import type { FormerMember, InConversation, Roster } from '../../packages/server/src/core/rows.ts';
 import type { MemoryRows } from '../../packages/server/src/engines/store-memory.ts';
 import type { HistoryEvent, Item, Row } from '../torture/history.ts';
-import { foldEntry, messageHash } from './device.ts';
+import { foldEntry, messageHash } from './copy.ts';
 
 /** All values of a log, from 1 to its end. */
 const logOf = (rows: MemoryRows, entity: string): readonly string[] => {

@@ -12,7 +12,8 @@ import type { MemoryRows } from '../../packages/server/src/engines/store-memory.
 import type { Message } from '@duolog/protocol';
 import type { Outcome } from '../../packages/server/src/pump/messages.ts';
 import type { HistoryEvent } from '../torture/history.ts';
-import { Device, messageHash } from './device.ts';
+import { messageHash } from './copy.ts';
+import { Device } from './device.ts';
 import type { Gateway } from './gateway.ts';
 import { noPlants, plant } from './plants.ts';
 import type { PlantName } from './plants.ts';
