@@ -45,6 +45,8 @@ test('the same seed gives the same history', async () => {
 const FOUND: readonly { readonly site: SiteName; readonly seed: number; readonly what: string }[] = [
   { site: 'cluster', seed: 5, what: 'a window that counted unanswered commands instead of numbers got stale [COM10]' },
   { site: 'cluster', seed: 123, what: 'an old owner that woke up told a client an old head [COM8]' },
+  { site: 'cluster', seed: 34, what: 'half of the clocks were wrong, and nobody claimed a partition any more [COM4]' },
+  { site: 'cluster', seed: 39, what: 'a worker gave partitions up and claimed them again each second [COM2]' },
   { site: 'cluster', seed: 175, what: 'an idle gateway was never heard of by a new owner [COM8]' },
 ];
 for (const { site, seed, what } of FOUND) {

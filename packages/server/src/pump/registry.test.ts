@@ -282,6 +282,26 @@ test('a worker whose clock is far from the others claims nothing and says so onc
   expect(c.alarms.length).toBe(2);
 });
 
+test('a worker whose clock is somewhat off keeps what it is first for, instead of giving it up and claiming it again', async () => {
+  const cluster = new Cluster();
+  for (const name of ['a', 'b']) cluster.start(name);
+  const c = cluster.start('c', { offsetMs: 3_000 });
+  await cluster.clock.advance(30_000);
+  expect(c.owned.size).toBeGreaterThan(2);
+  const before = c.events.length;
+  await cluster.clock.advance(30_000);
+  expect(c.events.slice(before)).toEqual([]);
+});
+
+test('when half of the clocks are wrong, everything is owned all the same', async () => {
+  const cluster = new Cluster();
+  for (const name of ['a', 'b']) cluster.start(name);
+  for (const name of ['c', 'd']) cluster.start(name, { offsetMs: 7_000 });
+  await cluster.clock.advance(30_000);
+  expect(cluster.agrees()).toBe(true);
+  expect(cluster.members.reduce((sum, { owned }) => sum + owned.size, 0)).toBe(PARTITIONS);
+});
+
 test('a node that stood still does not take the others for dead', async () => {
   const cluster = await started();
   const a = member(cluster, 'a');

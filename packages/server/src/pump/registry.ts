@@ -158,16 +158,15 @@ export const createRegistry = (options: RegistryOptions): Registry => {
     timer = clock.after(ANNOUNCE_MS, tick);
   };
 
-  /** Whether this node's own clock lets it claim; says so once when it does not. */
-  const clockIsRight = (all: readonly Candidate[]): boolean => {
+  /** Says so, once, when this node's own clock does not fit. */
+  const watchClock = (all: readonly Candidate[]): void => {
     const [me] = all;
     const fits = me !== undefined && clockFits(me, all);
     if (!fits && !clockAlarm)
       options.alarm(
-        `this machine's clock is more than ${MAX_CLOCK_ERROR_MS} ms from the other workers' clocks; it claims nothing until that is mended`,
+        `this machine's clock is more than ${MAX_CLOCK_ERROR_MS} ms from the other nodes' clocks; it leaves partitions to workers whose clocks fit until that is mended`,
       );
     clockAlarm = !fits;
-    return fits;
   };
 
   const changed = (): void => {
@@ -192,7 +191,8 @@ export const createRegistry = (options: RegistryOptions): Registry => {
     toClaim: () => {
       const now = clock.monotonic();
       const all = candidates();
-      if (draining || (!options.alone && now - startedAt < DEAD_MS) || !clockIsRight(all)) return [];
+      if (draining || (!options.alone && now - startedAt < DEAD_MS)) return [];
+      watchClock(all);
       const wanted: number[] = [];
       for (let partition = 0; partition < partitions; partition++) {
         if (own.has(partition) || owners.has(partition) || (blockedUntil.get(partition) ?? 0) > now) continue;
@@ -209,9 +209,11 @@ export const createRegistry = (options: RegistryOptions): Registry => {
         const owner = owners.get(partition)?.node;
         if (owner !== undefined && owner !== bus.node) return true;
         if ((keptUntil.get(partition) ?? 0) > now) return false;
-        const [first] = rank(partition, all, HAND_OVER_CLOCK_ERROR_MS);
-        const known = first === undefined ? undefined : heard.get(first);
-        return known !== undefined && now - known.since >= SETTLED_MS;
+        // The same ranking as for claims: one that left this node out would have it give up what it claims at once again.
+        const first = all.find(({ node }) => node === rank(partition, all)[0]);
+        const known = first === undefined ? undefined : heard.get(first.node);
+        if (first === undefined || known === undefined || now - known.since < SETTLED_MS) return false;
+        return clockFits(first, all, HAND_OVER_CLOCK_ERROR_MS);
       });
     },
     own: (partition, claim, stamp) => {
