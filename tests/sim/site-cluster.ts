@@ -10,6 +10,7 @@ import { createNode } from '../../packages/server/src/pump/node.ts';
 import type { Node, Role } from '../../packages/server/src/pump/node.ts';
 import type { NodeMessage } from '../../packages/server/src/pump/messages.ts';
 import type { Bus } from '../../packages/server/src/ports/bus.ts';
+import type { Clock } from '../../packages/server/src/ports/clock.ts';
 import { Gateway } from './gateway.ts';
 import type { BuildSite, World } from './world.ts';
 
@@ -40,6 +41,14 @@ const SEATS: readonly { readonly name: string; readonly roles: readonly Role[] }
   { name: 'g1', roles: ['gateway'] },
 ];
 
+/** The clock as one of poor resolution shows it. */
+const coarse = (clock: Clock, resolutionMs: number): Clock => ({
+  now: () => Math.floor(clock.now() / resolutionMs) * resolutionMs,
+  monotonic: () => clock.monotonic(),
+  after: (ms, callback) => clock.after(ms, callback),
+  soon: (callback) => clock.soon(callback),
+});
+
 export const clusterSite: BuildSite = (world: World) => {
   const rows = new MemoryRows();
   const journal = new MemoryJournal();
@@ -47,6 +56,8 @@ export const clusterSite: BuildSite = (world: World) => {
   const seats: readonly Seat[] = SEATS.map((seat) => ({ ...seat, lives: 0, life: undefined }));
   const claims = new Map<number, string>();
   const randomId = randomFrom(world.random);
+  // In every other world clocks tell the time in steps of four seconds, so that stamps of several owners collide.
+  const resolutionMs = world.random() < 0.5 ? 4_000 : 1;
   let takeovers = 0;
   let stopped = false;
 
@@ -57,6 +68,7 @@ export const clusterSite: BuildSite = (world: World) => {
     // Clocks are up to two seconds apart and drift; every now and then one is so wrong that its worker may not claim.
     const offsetMs = world.random() < 0.05 ? world.between(-9_000, 9_000) : world.between(-2_000, 2_000);
     const clock = world.clock.view(offsetMs, world.between(-0.01, 0.01));
+    const seen = coarse(clock, resolutionMs);
     const conduct = { clock, world: world.clock, faults: world.faults };
     const bus = network.open(name, clock);
     const store = openMemoryStore(rows, conduct);
@@ -65,7 +77,7 @@ export const clusterSite: BuildSite = (world: World) => {
       journal: openMemoryJournal(journal, conduct),
       store,
       writer: store,
-      clock,
+      clock: seen,
       signal: abort.signal,
       randomId: () => `${name}-${randomId()}`,
       window: 1 + Math.floor(world.random() * 4),
@@ -78,7 +90,7 @@ export const clusterSite: BuildSite = (world: World) => {
     });
     const node = createNode({
       bus,
-      clock,
+      clock: seen,
       ledger,
       store,
       partitions: PARTITIONS,

@@ -38,6 +38,12 @@ export class Lane<I extends LaneItem = LaneItem> {
     this.#last = last;
   }
 
+  /**
+   * Numbers whose answers are not stored here yet. They hold the window back: after a restart they would be sent again,
+   * and the server remembers no more than a window of answers.
+   */
+  readonly unsaved = new Set<number>();
+
   get record(): LaneRecord {
     return { outbox: this.#outbox, last: this.#last };
   }
@@ -57,9 +63,10 @@ export class Lane<I extends LaneItem = LaneItem> {
     const first = this.items[0]?.record;
     if (this.troubled || first === undefined) return [];
     const due: I[] = [];
+    const oldest = Math.min(first.n, ...this.unsaved);
     for (const item of this.items) {
       const { outbox, n } = item.record;
-      if (outbox !== first.outbox || n >= first.n + LIMITS.outboxWindow || !item.durable) break;
+      if (outbox !== first.outbox || n >= oldest + LIMITS.outboxWindow || !item.durable) break;
       if (!item.inFlight) due.push(item);
     }
     return due;
@@ -71,7 +78,10 @@ export class Lane<I extends LaneItem = LaneItem> {
    */
   remove(item: I): void {
     const { outbox, n } = item.record;
-    if (outbox === this.#outbox) this.#last = Math.max(this.#last, n);
+    if (outbox === this.#outbox) {
+      this.#last = Math.max(this.#last, n);
+      this.unsaved.add(n);
+    }
     const at = this.items.indexOf(item);
     if (at >= 0) this.items.splice(at, 1);
   }
@@ -89,6 +99,7 @@ export class Lane<I extends LaneItem = LaneItem> {
     if (first === undefined || expected === undefined || expected >= first.record.n) return [];
     const safe = this.items.every(({ record, dangling }) => record.outbox === this.#outbox && !dangling);
     if (!safe) this.#outbox = freshOutbox();
+    this.unsaved.clear();
     this.#last = safe ? expected - 1 : 0;
     let n = this.#last;
     for (const item of this.items) this.#move(item, ++n);
@@ -99,6 +110,7 @@ export class Lane<I extends LaneItem = LaneItem> {
   turnOver(outbox: string): readonly I[] {
     this.#outbox = outbox;
     this.#last = 0;
+    this.unsaved.clear();
     const moving = this.items.filter((item) => !item.inFlight && !item.dangling);
     moving.forEach((item, i) => this.#move(item, i + 1));
     return moving;

@@ -229,7 +229,15 @@ export class Outbox {
       this.#events.applied(lane.entity, (result as Result<'message.send'>).seq);
     if (shown) this.#drop(item);
     else this.#keep(item);
+    this.#whenSaved(lane, item);
     this.#events.stored(item);
+  }
+
+  /** The answer is stored here: what lies a window behind it may go out. */
+  #whenSaved(lane: Lane<Item>, { record: { n } }: Item): void {
+    void this.#local.durable().then(() => {
+      if (lane.unsaved.delete(n)) this.#pump(lane);
+    });
   }
 
   #refused(lane: Lane<Item>, item: Item, { error }: Failure): void {
@@ -274,6 +282,7 @@ export class Outbox {
     item.settle({ status: 'failed', error: DuologError.fromWire(error) });
     if (item.method === 'message.send') this.#keep(item);
     else this.#drop(item);
+    this.#whenSaved(lane, item);
     this.#events.changed(item);
   }
 
