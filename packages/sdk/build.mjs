@@ -46,9 +46,28 @@ function gzippedBytes(outputs, entry) {
   return [...reached].reduce((sum, path) => sum + gzipSync(readFileSync(join(home, path)), { level: 9 }).length, 0);
 }
 
+/** Declarations that others name and that are not there. */
+function missingDeclarations() {
+  const missing = new Set();
+  for (const name of readdirSync(types, { recursive: true })) {
+    if (!name.endsWith('.d.ts')) continue;
+    const path = join(types, name);
+    for (const [, named] of readFileSync(path, 'utf8').matchAll(/\bfrom\s*['"](\.[^'"]*)\.ts['"]/g)) {
+      const declaration = join(dirname(path), `${named}.d.ts`);
+      if (!existsSync(declaration)) missing.add(relative(types, declaration));
+    }
+  }
+  return [...missing];
+}
+
 function buildDeclarations() {
   const compiler = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc');
-  execFileSync(process.execPath, [compiler, '-p', join(home, 'tsconfig.build.json')], { stdio: 'inherit' });
+  const argv = [compiler, '-p', join(home, 'tsconfig.build.json'), '--singleThreaded'];
+  execFileSync(process.execPath, argv, { stdio: 'inherit' });
+  // The compiler has been seen to end well and leave files out; then it is asked once more.
+  if (missingDeclarations().length > 0) execFileSync(process.execPath, argv, { stdio: 'inherit' });
+  const missing = missingDeclarations();
+  if (missing.length > 0) throw new Error(`the compiler left out ${missing.join(', ')}`);
   const protocol = join(types, 'protocol', 'src', 'index.js');
   for (const name of readdirSync(types, { recursive: true })) {
     if (!name.endsWith('.d.ts')) continue;
