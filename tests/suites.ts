@@ -84,7 +84,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'torture-power',
     runner: 'script',
-    args: ['tests/torture/main.ts', '--power', '--kills', '10'],
+    args: ['tests/torture/main.ts', '--power', '--kills', '30'],
     limitSeconds: 90,
     alone: true,
     needs: [cCompiler],
@@ -92,7 +92,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'torture-disk',
     runner: 'script',
-    args: ['tests/torture/main.ts', '--disk', '--kills', '10'],
+    args: ['tests/torture/main.ts', '--disk', '--kills', '24'],
     limitSeconds: 120,
     alone: true,
     needs: [cCompiler],
