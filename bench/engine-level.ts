@@ -1,5 +1,5 @@
 /**
- * What the embedded store costs: CPU per one-to-one message (message, outbox row, two entries) by size of batch, all
+ * What the embedded store costs: CPU per one-to-one message (message, two entries) by size of batch, all
  * threads counted. `bun bench/engine-level.ts [--messages N] [--window 1|2] [--sizes 1,16,128,1024] [--areas CHARS]`
  * With `--millions N` it writes so many million messages in batches of the first size and prints every million.
  */
@@ -7,7 +7,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { encodeOutbox } from '../packages/server/src/core/outbox.ts';
 import {
   INSTALLATION_KEY,
   KEYS,
@@ -15,7 +14,6 @@ import {
   encodeMessage,
   encodePointer,
   logRow,
-  outboxKey,
   userKey,
 } from '../packages/server/src/core/rows.ts';
 import { isLog } from '../packages/server/src/data/log-run.ts';
@@ -48,21 +46,17 @@ const createWriter = (claim: Claim): ((messages: number) => Batch) => {
     else known[1] = head;
     return head;
   };
-  const say = (rows: Row[], outboxes: Map<string, Row>, grown: Record<string, [number, number]>): void => {
+  const say = (rows: Row[], grown: Record<string, [number, number]>): void => {
     const [a, b] = [user(sent % USERS), user((sent % USERS) ^ 1)];
     sent += 1;
     const conversation = a < b ? `d.${a}.${b}` : `d.${b}.${a}`;
     const entity = conversationKey(conversation);
     const seq = next(entity, grown);
     const body = `{"conversation":"${conversation}","seq":${seq},"kind":"text","sender":"${a}","at":${AT},"text":"${TEXTS[sent % TEXTS.length] ?? ''}"}`;
-    rows.push({ ...logRow(entity, seq), value: encodeMessage(body) });
-    const answers = Array.from({ length: 8 }, (_, i) => ({
-      n: seq + i,
-      hash: '1q2w3e4r5t6z7u',
-      answer: { result: `{"seq":${seq},"at":${AT}}` },
-    }));
-    const key = outboxKey(a, 'abcdefghijkl');
-    outboxes.set(`${entity} ${key}`, { partition: entity, key, value: encodeOutbox(answers) });
+    rows.push({
+      ...logRow(entity, seq),
+      value: encodeMessage(body, { outbox: 'abcdefghijkl', n: seq, hash: '1q2w3e4r5t6z7u' }),
+    });
     for (const one of [a, b]) {
       const useq = next(userKey(one), grown);
       rows.push({ ...logRow(userKey(one), useq), value: encodePointer(conversation, seq) });
@@ -70,11 +64,9 @@ const createWriter = (claim: Claim): ((messages: number) => Batch) => {
   };
   return (messages) => {
     const rows: Row[] = [];
-    const outboxes = new Map<string, Row>();
     const grown: Record<string, [number, number]> = {};
-    for (let i = 0; i < messages; i++) say(rows, outboxes, grown);
+    for (let i = 0; i < messages; i++) say(rows, grown);
     stamp += 1;
-    rows.push(...outboxes.values());
     return { partition: 0, claim: claim.id, stamp, rows, drops: [], parcels: [], grown };
   };
 };

@@ -50,6 +50,10 @@ export const PLANTS = {
     pump: 'accept-before-commit',
   },
   'outbox-rows-dropped': { what: 'COM10: the answers to commands are not stored', pump: 'drop-outbox-rows' },
+  'answers-in-log-skipped': {
+    what: 'COM10: a new owner does not look for answers in the log of messages',
+    pump: 'skip-answers-in-log',
+  },
   'cursor-jumps-gap': { what: 'SYN2: a device applies an entry that is not the next one' },
 } as const satisfies Record<string, Plant>;
 

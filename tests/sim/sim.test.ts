@@ -72,6 +72,7 @@ const FINDS: { readonly [P in PlantName]: { readonly from: number; readonly rule
   'parcel-ahead': { from: 1, rule: /^HISTORY/ },
   'accepted-before-commit': { from: 1, rule: /^HISTORY/ },
   'outbox-rows-dropped': { from: 1, rule: /^(COM10|HISTORY)/ },
+  'answers-in-log-skipped': { from: 1, rule: /^(COM10|HISTORY)/ },
   'cursor-jumps-gap': { from: 1, rule: /^HISTORY/ },
 };
 for (const [name, { what }] of Object.entries(PLANTS) as [PlantName, (typeof PLANTS)[PlantName]][]) {

@@ -88,6 +88,8 @@ export interface Decided<S> {
   readonly deliveries: readonly Delivery[];
   /** Store partitions of which nothing is needed any more. */
   readonly drops?: readonly string[];
+  /** The row of the message tells the answer too: it names the command it was (`MessageOrigin` in rows.ts). */
+  readonly toldByRow?: boolean;
 }
 
 /** A refusal changes nothing, but it is the command's answer for good (COM10). */

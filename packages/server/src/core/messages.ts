@@ -15,6 +15,7 @@ import {
   logRow,
   longTextRow,
 } from './rows.ts';
+import type { MessageOrigin } from './rows.ts';
 
 /**
  * The body in one piece: it is copied into a row and into the frame of each recipient, and a text of many pieces (what `+`
@@ -63,9 +64,9 @@ const originOf = (envelope: Envelope): Origin | undefined =>
     : { user: envelope.user, device: envelope.device, outbox: envelope.outbox, n: envelope.n };
 
 /** Rows that place a body at the next seq: the message, and the name of a new bucket before it is used. */
-export const placed = (conversation: ConversationId, seq: number, body: string): RowChange[] => {
+export const placed = (conversation: ConversationId, seq: number, body: string, origin?: MessageOrigin): RowChange[] => {
   const { partition, key } = logRow(conversationKey(conversation), seq);
-  const rows: RowChange[] = [{ partition, key, value: encodeMessage(body) }];
+  const rows: RowChange[] = [{ partition, key, value: encodeMessage(body, origin) }];
   if (seq % BUCKET_SIZE === 0)
     rows.push({
       partition: conversationKey(conversation),
@@ -99,14 +100,21 @@ export const send = (
   if (roster === undefined || memberOf(roster, envelope.user) === undefined) return nobody;
   const seq = state.head + 1;
   const { body, whole } = textBody(conversation, seq, envelope.user, now, text);
-  const rows = placed(conversation, seq, body);
+  const origin = originOf(envelope);
+  const rows = placed(
+    conversation,
+    seq,
+    body,
+    origin === undefined ? undefined : { outbox: origin.outbox, n: origin.n, hash: envelope.hash },
+  );
   if (whole !== undefined) rows.unshift({ ...longTextRow(conversation, seq), value: `1${whole}` });
   return {
     ok: true,
     state: { ...state, head: seq },
     result: { seq, at: now },
     rows,
-    parcels: [messageParcel(conversation, seq, now, body, memberIds(roster), originOf(envelope))],
+    parcels: [messageParcel(conversation, seq, now, body, memberIds(roster), origin)],
     deliveries: [],
+    toldByRow: origin !== undefined,
   };
 };

@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { LIMITS } from '@duolog/protocol';
 import * as fc from 'fast-check';
-import { admit, decodeOutbox, encodeOutbox, remember } from './outbox.ts';
+import { OUTBOX_STRIDE, admit, decodeOutbox, encodeOutbox, isInReach, remember } from './outbox.ts';
 import type { Answer, Outbox } from './outbox.ts';
 
 /** An outbox after commands 1 … n whose answers name them. */
@@ -40,7 +40,14 @@ test('a refusal is an answer like any other [COM10]', () => {
   const outbox = remember(answered(1), { n: 2, hash: 'b', answer: { refusal } });
   expect(admit(outbox, 2, 'b')).toEqual({ kind: 'repeat', answer: { refusal } });
   expect(admit(outbox, 3, 'c')).toEqual({ kind: 'new' });
-  expect(decodeOutbox(encodeOutbox(outbox))).toEqual(outbox);
+  expect(decodeOutbox(encodeOutbox({ answers: outbox, head: 7 }))).toEqual({ answers: outbox, head: 7 });
+});
+
+test('an outbox needs a new row when it has none, or when the log has grown by more than is read behind one [COM10]', () => {
+  expect(isInReach(undefined, 1)).toBe(false);
+  expect(isInReach(10, 11)).toBe(true);
+  expect(isInReach(10, 10 + OUTBOX_STRIDE)).toBe(true);
+  expect(isInReach(10, 11 + OUTBOX_STRIDE)).toBe(false);
 });
 
 test('a row of an unknown format is not read as if it were known [COM11]', () => {
@@ -81,7 +88,7 @@ test('for any commands in any order the row answers as one would that remembers 
       let outbox: Outbox = [];
       for (const { ahead, hash, answer, restart } of commands) {
         const n = Math.max(1, model.given.length + 1 + ahead);
-        if (restart) outbox = decodeOutbox(encodeOutbox(outbox));
+        if (restart) outbox = decodeOutbox(encodeOutbox({ answers: outbox, head: 0 })).answers;
         const admission = admit(outbox, n, hash);
         const said =
           admission.kind === 'gap'

@@ -48,22 +48,40 @@ export const remember = (outbox: Outbox, answered: Answered): Outbox =>
     ? [...outbox, answered]
     : [...outbox.slice(outbox.length - LIMITS.outboxWindow + 1), answered];
 
-/** An outbox row: `1[[n,hash,result],[n,hash,null,refusal],…]`. */
-export const encodeOutbox = (outbox: Outbox): string => {
+/**
+ * Numbers of a log within which an outbox needs no new row: a message names the command it was, so later answers are read
+ * from the log. After a start, what is remembered of an outbox costs one row and at most so many messages.
+ */
+export const OUTBOX_STRIDE = 64;
+
+/** A row of an outbox: the last answers, and the head of its entity's log when it was written. */
+export interface OutboxRow {
+  readonly answers: Outbox;
+  readonly head: number;
+}
+
+/** Whether a message at this seq is found from the outbox's last row; `rowHead` undefined: it has no row yet. */
+export const isInReach = (rowHead: number | undefined, seq: number): boolean =>
+  rowHead !== undefined && seq - rowHead <= OUTBOX_STRIDE;
+
+/** An outbox row: `2<head> [[n,hash,result],[n,hash,null,refusal],…]`. */
+export const encodeOutbox = ({ answers, head }: OutboxRow): string => {
   let items = '';
-  for (const { n, hash, answer } of outbox) {
+  for (const { n, hash, answer } of answers) {
     const end = 'result' in answer ? answer.result : `null,${JSON.stringify(answer.refusal)}`;
     items += `${items === '' ? '' : ','}[${n},"${hash}",${end}]`;
   }
-  return `1[${items}]`;
+  return `2${head} [${items}]`;
 };
 
-export const decodeOutbox = (value: string): Outbox => {
-  if (value[0] !== '1') throw new Error('outbox row of unknown format');
-  const items = JSON.parse(value.slice(1)) as [number, string, unknown, Refusal?][];
-  return items.map(([n, hash, result, refusal]) => ({
+export const decodeOutbox = (value: string): OutboxRow => {
+  const space = value.indexOf(' ');
+  if (value[0] !== '2' || space < 0) throw new Error('outbox row of unknown format');
+  const items = JSON.parse(value.slice(space + 1)) as [number, string, unknown, Refusal?][];
+  const answers = items.map(([n, hash, result, refusal]) => ({
     n,
     hash,
     answer: refusal === undefined ? { result: JSON.stringify(result) } : { refusal },
   }));
+  return { answers, head: Number(value.slice(1, space)) };
 };

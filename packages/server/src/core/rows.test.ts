@@ -10,6 +10,7 @@ import {
   decodeEntry,
   decodeJson,
   decodeMessage,
+  decodeOrigin,
   encodeFields,
   encodeJson,
   encodeMessage,
@@ -64,7 +65,15 @@ test('a row of plain data is read as it was written [COM3]', () => {
       expect(decodeJson<unknown>(encodeJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
     }),
   );
-  expect(decodeMessage(encodeMessage('{"seq":1}'))).toBe('{"seq":1}');
+});
+
+test('a message row gives back the message as it travels, and the command it was [COM3] [COM10]', () => {
+  const body = '{"seq":1,"text":"{ 3 }"}';
+  expect(decodeMessage(encodeMessage(body))).toBe(body);
+  expect(decodeOrigin(encodeMessage(body))).toBeUndefined();
+  const origin = { outbox: 'o-1_A.z', n: 12, hash: '1q2w3e' };
+  expect(decodeMessage(encodeMessage(body, origin))).toBe(body);
+  expect(decodeOrigin(encodeMessage(body, origin))).toEqual(origin);
 });
 
 test.each([
@@ -73,6 +82,8 @@ test.each([
   () => decodeEntry('9x'),
   () => decodeEntry('2'),
   () => decodeMessage('7{}'),
+  () => decodeMessage('3o 1 h'),
+  () => decodeOrigin('7{}'),
 ])('a value of an unknown format is refused, not guessed: %# [COM3] [COM11]', (read) => {
   expect(read).toThrow();
 });

@@ -1,7 +1,8 @@
 /**
  * Where every row lives and what is in it, written once. Store partitions: `c/<conversation>`, `c/<conversation>/<bucket>`,
  * `u/<user>`, `u/<user>/<bucket>`, `n/<handle>`, `p/<partition>`, `i` (the installation), `t/<conversation>/<bucket>` (whole texts of long messages).
- * A value's first character is its format: `1` JSON (in `t/…` the text itself), `2` a pointer to a message.
+ * A value's first character is its format: `1` JSON (in `t/…` the text itself), `2` in an entry a pointer to a message and
+ * in an outbox its answers, `3` a message behind the command it was.
  */
 import type { ConversationId, ConversationKind, DeviceId, OutboxId, UserId } from '@duolog/protocol';
 
@@ -10,6 +11,8 @@ export const BUCKET_SIZE = 4_096;
 
 export const conversationKey = (conversation: ConversationId): string => `c/${conversation}`;
 export const userKey = (user: UserId): string => `u/${user}`;
+/** Whether the log of this entity holds messages. */
+export const holdsMessages = (entity: string): boolean => entity.startsWith('c/');
 export const nameKey = (handle: string): string => `n/${handle}`;
 export const partitionKey = (partition: number): string => `p/${partition}`;
 export const INSTALLATION_KEY = 'i';
@@ -130,11 +133,32 @@ export const decodeJson = <T>(value: string): T => {
   return JSON.parse(value.slice(1)) as T;
 };
 
-/** A message row holds the message as it travels; a page of history is these texts, joined. */
-export const encodeMessage = (bodyJson: string): string => `1${bodyJson}`;
-export const decodeMessage = (value: string): string => {
-  if (value[0] !== '1') throw new Error(`message of unknown format ${JSON.stringify(value.slice(0, 1))}`);
-  return value.slice(1);
+/** Which command a message was: with the message's sender, seq and time, all that its outbox has to remember (COM10). */
+export interface MessageOrigin {
+  readonly outbox: OutboxId;
+  readonly n: number;
+  readonly hash: string;
+}
+
+/**
+ * A message row holds the message as it travels; a page of history is these texts, joined. In front of it stands the command
+ * it was, if that had an outbox: `3<outbox> <n> <hash> {…}`.
+ */
+export const encodeMessage = (bodyJson: string, origin?: MessageOrigin): string =>
+  origin === undefined ? `1${bodyJson}` : `3${origin.outbox} ${origin.n} ${origin.hash} ${bodyJson}`;
+/** Whether the value is of a format that a message has. */
+export const isMessage = (value: string): boolean => value[0] === '1' || (value[0] === '3' && value.includes('{'));
+const bodyStart = (value: string): number => {
+  if (!isMessage(value)) throw new Error(`message of unknown format ${JSON.stringify(value.slice(0, 1))}`);
+  return value[0] === '1' ? 1 : value.indexOf('{');
+};
+export const decodeMessage = (value: string): string => value.slice(bodyStart(value));
+/** The command a message was; undefined if it had no outbox. */
+export const decodeOrigin = (value: string): MessageOrigin | undefined => {
+  const start = bodyStart(value);
+  if (start === 1) return undefined;
+  const [outbox = '', n, hash = ''] = value.slice(1, start).split(' ');
+  return { outbox, n: Number(n), hash };
 };
 
 /** An entry row: a pointer to a message, or the entry’s fields as they travel. */

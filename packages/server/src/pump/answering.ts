@@ -1,4 +1,5 @@
 /** Answers of commands: what is remembered of each outbox, and how it is said (COM10). */
+import { DuologError } from '@duolog/protocol';
 import type { Envelope } from '../core/commands.ts';
 import type { Decision } from '../core/decision.ts';
 import { admit } from '../core/outbox.ts';
@@ -7,6 +8,10 @@ import { outboxKey } from '../core/rows.ts';
 import type { Entities, Entity } from './entities.ts';
 import { failed } from './messages.ts';
 import type { Outcome } from './messages.ts';
+
+/** A fault of ours: what deciding takes is loaded first. */
+export const notLoaded = (key: string): DuologError =>
+  new DuologError('internal', `${key} was not loaded before it was needed`);
 
 export const answerOf = (decision: Decision<unknown>): Answer => {
   if (decision.ok) return { result: JSON.stringify(decision.result) };
@@ -41,9 +46,9 @@ export const answerTo = (admission: Exclude<Admission, { kind: 'new' }>): Outcom
 export const outboxOf = (entity: Entity, envelope: Envelope) => {
   const { user, outbox, n, hash } = envelope;
   if (outbox === undefined || n === undefined) return undefined;
-  const key = outboxKey(user, outbox);
-  const remembered = entity.outboxes.get(key) ?? [];
-  return { key, n, remembered, admission: admit(remembered, n, hash) };
+  const remembered = entity.outboxes.get(user)?.get(outbox);
+  if (remembered === undefined) throw notLoaded(`${entity.key} ${outboxKey(user, outbox)}`);
+  return { n, remembered, admission: admit(remembered.answers, n, hash) };
 };
 
 /** The answer a command had before, without deciding anything; undefined if it had none. */

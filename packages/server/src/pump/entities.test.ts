@@ -3,6 +3,7 @@ import { directId, selfId } from '@duolog/protocol';
 import * as fc from 'fast-check';
 import { alice, asks, bob, carol, group, numbered, userNamed } from '../../testing/people.ts';
 import { PumpRig } from '../../testing/pump-rig.ts';
+import { decodeMessage } from '../core/rows.ts';
 import { settlePromises } from '../engines/clock-manual.ts';
 import { openMemoryStore, MemoryRows } from '../engines/store-memory.ts';
 import type { Store } from '../ports/store.ts';
@@ -107,7 +108,7 @@ test('an entity that is used all the time does not keep every outbox and members
       asks(`u/${alice}`, alice, { kind: 'read', conversation: selfId(userNamed(`${i}_`)), seq: 1 }),
     );
   }
-  expect(entities.get(`c/${group}`).outboxes.size).toBeLessThan(400);
+  expect(entities.get(`c/${group}`).outboxes.get(alice)?.size ?? 0).toBeLessThan(400);
   expect(entities.get(`u/${alice}`).memberships.size).toBeLessThan(400);
 });
 
@@ -142,7 +143,7 @@ test('with little room and commits under way nothing undecided or unsaved is for
       for (const [i, id] of conversations.entries()) {
         const texts = rig.world.rows
           .range(`c/${id}/0`, { limit: 100 })
-          .map(({ value }) => (JSON.parse(value.slice(1)) as { text: string }).text);
+          .map(({ value }) => (JSON.parse(decodeMessage(value)) as { text: string }).text);
         expect(texts).toEqual(Array.from({ length: sent[i] ?? 0 }, (_, k) => `${k + 1}`));
       }
       const useqs = rig.world.rows.range(`u/${alice}/0`, { limit: 1_000 }).map(({ key }) => Number.parseInt(key, 16));

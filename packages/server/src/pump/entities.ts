@@ -2,19 +2,19 @@
  * What an owner keeps of its entities. The owner is the only writer, so what is here is the truth and nothing is read in
  * the steady state; what is not here is loaded before it is needed.
  */
-import type { ConversationId, UserId } from '@duolog/protocol';
+import type { ConversationId, OutboxId, UserId } from '@duolog/protocol';
 import { formerNeeded } from '../core/conversations.ts';
 import type { ConversationState } from '../core/conversation-state.ts';
 import type { Command, ConversationCommand, Envelope, NameCommand, UserCommand } from '../core/commands.ts';
 import type { Parcel } from '../core/decision.ts';
 import type { NameState } from '../core/names.ts';
-import { decodeOutbox } from '../core/outbox.ts';
 import type { Outbox } from '../core/outbox.ts';
 import {
   KEYS,
   conversationKey,
   decodeJson,
   formerKey,
+  holdsMessages,
   idOfKey,
   inConversationKey,
   nameKey,
@@ -25,7 +25,18 @@ import type { Account, FormerMember, Holder, InConversation, Positions, Roster }
 import { userNeeds } from '../core/users.ts';
 import type { UserParcel, UserState } from '../core/users.ts';
 import { readLogHead } from '../data/log-head.ts';
+import { readOutbox, readOutboxRow } from '../data/outboxes.ts';
 import type { Store } from '../ports/store.ts';
+import type { PumpPlant } from './settings.ts';
+
+/** What is remembered of one outbox. */
+export interface Remembered {
+  /** Of its row. */
+  readonly key: string;
+  answers: Outbox;
+  /** Head of the entity's log when the row was written; undefined: it has none yet. */
+  rowHead: number | undefined;
+}
 
 /** One entity with what was loaded of it. */
 export interface Entity {
@@ -33,8 +44,8 @@ export interface Entity {
   conversation: ConversationState | undefined;
   user: UserState | undefined;
   name: NameState | undefined;
-  /** By key of the outbox row. */
-  readonly outboxes: Map<string, Outbox>;
+  /** By user and outbox. */
+  readonly outboxes: Map<UserId, Map<OutboxId, Remembered>>;
   /** A user's rows of conversations, by conversation; undefined where there is none. */
   readonly memberships: Map<ConversationId, InConversation | undefined>;
 }
@@ -58,7 +69,7 @@ export interface Entities {
 
 /** Which of an entity's commands these are, told by the kind of entity. */
 export const isConversation = (entity: string, _command: Command): _command is ConversationCommand =>
-  entity.startsWith('c/');
+  holdsMessages(entity);
 export const isUser = (entity: string, _command: Command): _command is UserCommand => entity.startsWith('u/');
 export const isName = (entity: string, _command: Command): _command is NameCommand => entity.startsWith('n/');
 
@@ -76,11 +87,21 @@ const newEntity = (key: string): Entity => ({
   memberships: new Map(),
 });
 
+const outboxesOf = (entity: Entity): number => {
+  let count = 0;
+  for (const ofUser of entity.outboxes.values()) count += ofUser.size;
+  return count;
+};
+
 /** Parts of one entity that are kept when others are forgotten. */
 const KEPT_PARTS = 64;
 
 /** `maxEntities`: how many may be kept, parts of them (outboxes, memberships) included; about half are forgotten at a time. */
-export const createEntities = (store: Store, maxEntities: number): Entities => {
+export const createEntities = (
+  store: Store,
+  maxEntities: number,
+  plants: ReadonlySet<PumpPlant> = new Set(),
+): Entities => {
   // Two generations: what is used moves to the young one; the old one is forgotten as a whole.
   let young = new Map<string, Entity>();
   let old = new Map<string, Entity>();
@@ -165,6 +186,11 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
   const user = (entity: Entity): Loading =>
     entity.user === undefined ? once(entity.key, () => loadUser(entity)) : undefined;
 
+  const log = (entity: Entity): Loading => {
+    if (holdsMessages(entity.key)) return conversation(entity);
+    return entity.key.startsWith('u/') ? user(entity) : undefined;
+  };
+
   const account = (entity: Entity): Loading =>
     entity.user !== undefined && entity.user.account !== 'unloaded'
       ? undefined
@@ -193,13 +219,15 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
           };
         });
 
-  const outbox = (entity: Entity, envelope: Envelope): Loading => {
-    if (envelope.outbox === undefined) return undefined;
-    const key = outboxKey(envelope.user, envelope.outbox);
-    if (entity.outboxes.has(key)) return undefined;
+  const outbox = (entity: Entity, { user, outbox: id }: Envelope): Loading => {
+    if (id === undefined || entity.outboxes.get(user)?.has(id) === true) return undefined;
+    const key = outboxKey(user, id);
     return part(`${entity.key} ${key}`, async () => {
-      const value = await store.get(entity.key, key);
-      if (!entity.outboxes.has(key)) entity.outboxes.set(key, value === undefined ? [] : decodeOutbox(value));
+      const read = plants.has('skip-answers-in-log') ? readOutboxRow : readOutbox;
+      const loaded = await read(store, entity.key, user, id);
+      let ofUser = entity.outboxes.get(user);
+      if (ofUser === undefined) entity.outboxes.set(user, (ofUser = new Map()));
+      if (!ofUser.has(id)) ofUser.set(id, { key, answers: loaded?.answers ?? [], rowHead: loaded?.head });
     });
   };
 
@@ -227,7 +255,8 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
       const entity = get(envelope.entity);
       const remembered = outbox(entity, envelope);
       const { command } = envelope;
-      if (command.kind === 'refused') return remembered;
+      // Its answer makes a row, which says where the log ends.
+      if (command.kind === 'refused') return all([remembered, log(entity)]);
       if (isConversation(envelope.entity, command)) {
         const state = conversation(entity);
         const left = command.kind === 'send' ? undefined : former(entity, envelope);
@@ -269,7 +298,7 @@ export const createEntities = (store: Store, maxEntities: number): Entities => {
       parts = 0;
       // One that is used all the time is never forgotten as a whole; what hangs on it would grow for ever.
       for (const entity of old.values()) {
-        if (entity.outboxes.size > KEPT_PARTS) entity.outboxes.clear();
+        if (outboxesOf(entity) > KEPT_PARTS) entity.outboxes.clear();
         if (entity.memberships.size > KEPT_PARTS) entity.memberships.clear();
         if (entity.conversation !== undefined && Object.keys(entity.conversation.former).length > KEPT_PARTS) {
           entity.conversation = { ...entity.conversation, former: {} };

@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test';
 import { directId } from '@duolog/protocol';
 import { alice, asks, bob, numbered } from '../../testing/people.ts';
 import type { Parcel } from '../core/decision.ts';
+import { decodeMessage } from '../core/rows.ts';
 import { DirectBus } from '../engines/bus-memory.ts';
 import { ManualClock } from '../engines/clock-manual.ts';
 import { MemoryLedgerWorld, openMemoryLedger } from '../engines/ledger-memory.ts';
@@ -93,7 +94,7 @@ class Cluster {
   texts(): readonly string[] {
     return this.world.rows
       .range(`c/${direct}/0`, { limit: 1_000 })
-      .map(({ value }) => (JSON.parse(value.slice(1)) as { text: string }).text);
+      .map(({ value }) => (JSON.parse(decodeMessage(value)) as { text: string }).text);
   }
 }
 

@@ -1,8 +1,10 @@
 import { expect, test } from 'bun:test';
-import { directId } from '@duolog/protocol';
+import { LIMITS, directId } from '@duolog/protocol';
 import * as fc from 'fast-check';
 import { alice, asks, bob, numbered, userNamed } from '../../testing/people.ts';
 import { PumpRig } from '../../testing/pump-rig.ts';
+import { OUTBOX_STRIDE } from '../core/outbox.ts';
+import { decodeMessage, outboxKey } from '../core/rows.ts';
 import { settlePromises } from '../engines/clock-manual.ts';
 import type { Outcome } from './messages.ts';
 
@@ -24,7 +26,7 @@ const restart = (rig: PumpRig, node: string) => rig.openOwner(node);
 const texts = (rig: PumpRig): readonly string[] =>
   rig.world.rows
     .range(`c/${direct}/0`, { limit: 1_000 })
-    .map(({ value }) => (JSON.parse(value.slice(1)) as { text: string }).text);
+    .map(({ value }) => (JSON.parse(decodeMessage(value)) as { text: string }).text);
 
 const failure = (outcome: Outcome | undefined) => (outcome?.ok === false ? outcome.failure : undefined);
 
@@ -56,6 +58,47 @@ test.each(['before', 'after'])(
     expect(await rig.results(say(11))).toMatchObject([{ seq: 11 }]);
   },
 );
+
+test('answers are found after a restart, wherever the last row of their outbox stands in the log [COM10]', async () => {
+  const step = fc.record({
+    from: fc.constantFrom<readonly [string, string]>([alice, 'outbox-1'], [alice, 'outbox-2'], [bob, 'outbox-1']),
+    count: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: OUTBOX_STRIDE + 8 })),
+    restarts: fc.boolean(),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 3, maxLength: 12 }), async (steps) => {
+      const { rig } = await openConversation();
+      const given = new Map<string, (Outcome | undefined)[]>();
+      let [owners, said] = [0, 0];
+      for (const { from, count, restarts } of steps) {
+        const [user, outbox] = from;
+        const answers: (Outcome | undefined)[] = given.get(`${user} ${outbox}`) ?? [];
+        given.set(`${user} ${outbox}`, answers);
+        const next = (i: number) => say(answers.length + i + 1, 'x', user, outbox);
+        const outcomes = await rig.ask(...Array.from({ length: count }, (_, i) => next(i)));
+        said += count;
+        answers.push(...outcomes);
+        if (restarts) await restart(rig, `owner-${++owners}`);
+        const oldest = Math.max(1, answers.length - LIMITS.outboxWindow + 1);
+        const repeats = Array.from({ length: answers.length - oldest + 1 }, (_, i) => say(oldest + i, 'x', user, outbox));
+        expect(await rig.ask(...repeats)).toEqual(answers.slice(oldest - 1));
+      }
+      expect(texts(rig)).toHaveLength(said);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test('an outbox that goes on in the same conversation is not written with each message [COM10]', async () => {
+  const { rig } = await openConversation();
+  const rowOf = () => rig.world.rows.get(`c/${direct}`, outboxKey(alice, 'outbox-1'));
+  await rig.results(say(1));
+  const first = rowOf();
+  for (let n = 2; n <= OUTBOX_STRIDE; n++) await rig.results(say(n));
+  expect(rowOf()).toBe(first);
+  for (let n = OUTBOX_STRIDE + 1; n <= OUTBOX_STRIDE + 2; n++) await rig.results(say(n));
+  expect(rowOf()).not.toBe(first);
+});
 
 test('twice in the same turn is once [COM10]', async () => {
   const { rig } = await openConversation();

@@ -4,6 +4,7 @@ import { alice, asks, bob, carol, group, numbered } from '../../testing/people.t
 import { PumpRig } from '../../testing/pump-rig.ts';
 import type { Batch } from '../ports/ledger.ts';
 import { RECORD_FORMATS } from '../data/journal-ledger/records.ts';
+import { decodeOutbox } from '../core/outbox.ts';
 import { settlePromises } from '../engines/clock-manual.ts';
 
 const direct = directId(alice, bob);
@@ -377,8 +378,8 @@ test('of a row that changes several times in a turn the last is written, once [C
   await rig.results(...Array.from({ length: 10 }, (_, i) => numbered(i + 1, say(`${i}`), 'o', 'phone')));
   const names = owner.batches[0]?.rows.map(({ partition, key }) => `${partition} ${key}`) ?? [];
   expect(new Set(names).size).toBe(names.length);
-  const row = rig.row(`c/${direct}`, `outbox/${alice}/o`);
-  expect((JSON.parse(row?.slice(1) ?? '') as [number][]).map(([n]) => n)).toEqual([3, 4, 5, 6, 7, 8, 9, 10]);
+  const { answers } = decodeOutbox(rig.row(`c/${direct}`, `outbox/${alice}/o`) ?? '');
+  expect(answers.map(({ n }) => n)).toEqual([3, 4, 5, 6, 7, 8, 9, 10]);
 });
 
 test('reads that fail for a while are asked again, and everything is answered in the end [COM9]', async () => {

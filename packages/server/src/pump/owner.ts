@@ -61,7 +61,7 @@ export const createOwner = (options: OwnerOptions): Owner => {
   const { claim, ledger, bus, clock, limits, counters, plants } = options;
   const { partition } = claim;
   const store = patient(options.store, clock, () => state === 'stopped');
-  const entities = createEntities(store, limits.maxEntities);
+  const entities = createEntities(store, limits.maxEntities, plants);
   const links = createLinks(bus, partition, claim.id);
   const outgoing = createOutgoing({
     source: partition,

@@ -1,7 +1,12 @@
 /** What a pump may be told, and what it counts. */
 
 /** Faults the simulation plants, to prove that it finds them; empty everywhere else. */
-export type PumpPlant = 'ack-before-commit' | 'send-parcels-ahead' | 'drop-outbox-rows' | 'accept-before-commit';
+export type PumpPlant =
+  | 'ack-before-commit'
+  | 'send-parcels-ahead'
+  | 'drop-outbox-rows'
+  | 'skip-answers-in-log'
+  | 'accept-before-commit';
 
 export interface OwnerLimits {
   /** Requests that may be queued; beyond, they are refused with `overloaded`. */

@@ -1,5 +1,4 @@
 /** One round of an owner: decides about what it took, and gathers all that follows into one batch (COM1). */
-import { DuologError } from '@duolog/protocol';
 import type { UserId } from '@duolog/protocol';
 import { decideConversation, takePosition } from '../core/conversations.ts';
 import type { Envelope, UserCommand } from '../core/commands.ts';
@@ -7,12 +6,12 @@ import type { Decided, Decision, Delivery, Parcel, RowChange } from '../core/dec
 import { refused } from '../core/decision.ts';
 import { partitionOf } from '../core/hash.ts';
 import { decideName, takeNameParcel } from '../core/names.ts';
-import { encodeOutbox, remember } from '../core/outbox.ts';
+import { encodeOutbox, isInReach, remember } from '../core/outbox.ts';
 import { acceptedKey, conversationKey, encodeJson, nameKey, partitionKey, userKey } from '../core/rows.ts';
 import { decideUser, takeUserParcel, userNeeds } from '../core/users.ts';
 import type { UserParcel, UserState } from '../core/users.ts';
-import { answerOf, answerTo, outboxOf, outcomeOf } from './answering.ts';
-import type { Entities, Entity } from './entities.ts';
+import { answerOf, answerTo, notLoaded, outboxOf, outcomeOf } from './answering.ts';
+import type { Entities, Entity, Remembered } from './entities.ts';
 import { isConversation, isName, isUser } from './entities.ts';
 import { answerBytes, outboxBytes, rowBytes, sendingBytes, sharedBytes } from './sizes.ts';
 import type { Outcome } from './messages.ts';
@@ -27,8 +26,8 @@ export interface Turn {
   readonly parcels: Map<number, Parcel[]>;
   readonly deliveries: Delivery[];
   readonly grown: Map<string, [from: number, to: number]>;
-  /** Outboxes that got an answer in this turn: encoded once, at its end. */
-  readonly outboxes: Map<string, { readonly entity: Entity; readonly key: string }>;
+  /** Outboxes whose rows are to be written, and whose they are: encoded once, at the end of the turn. */
+  readonly outboxes: Map<Remembered, Entity>;
   /** Something was answered from what is remembered: true only of one who still is the owner, which a commit proves (COM2). */
   needsProof: boolean;
   /** Estimated bytes of the batch. */
@@ -115,9 +114,6 @@ const follow = <S>(turn: Turn, context: TurnContext, entity: string, decided: De
   if (decided.drops !== undefined) turn.drops.push(...decided.drops);
 };
 
-const notLoaded = (key: string): DuologError =>
-  new DuologError('internal', `${key} was not loaded before it was needed`);
-
 /** The user's state with the row of the conversation that this is about. */
 const userState = (entity: Entity, subject: UserCommand | UserParcel): UserState => {
   const { user, memberships } = entity;
@@ -170,6 +166,13 @@ const execute = (turn: Turn, context: TurnContext, entity: Entity, envelope: Env
   return decision;
 };
 
+/** Head of the entity's log as decided; names have none. */
+const headOf = ({ key, conversation, user }: Entity): number => {
+  const head = (conversation ?? user)?.head;
+  if (head === undefined && !key.startsWith('n/')) throw notLoaded(key);
+  return head ?? 0;
+};
+
 /** Decides about a command whose needs are loaded. */
 export const decideCommand = (turn: Turn, context: TurnContext, envelope: Envelope): Outcome => {
   const entity = context.entities.get(envelope.entity);
@@ -178,17 +181,19 @@ export const decideCommand = (turn: Turn, context: TurnContext, envelope: Envelo
     turn.needsProof = true;
     return outcomeOf(answerOf(execute(turn, context, entity, envelope)));
   }
-  const { key, n, remembered, admission } = known;
+  const { n, remembered, admission } = known;
   if (admission.kind !== 'new') {
     turn.needsProof ||= admission.kind === 'gap';
     return answerTo(admission);
   }
-  const answer = answerOf(execute(turn, context, entity, envelope));
-  const outbox = remember(remembered, { n, hash: envelope.hash, answer });
-  entity.outboxes.set(key, outbox);
-  const name = `${entity.key} ${key}`;
-  turn.bytes += turn.outboxes.has(name) ? answerBytes(answer) : outboxBytes(outbox);
-  turn.outboxes.set(name, { entity, key });
+  const decision = execute(turn, context, entity, envelope);
+  const answer = answerOf(decision);
+  remembered.answers = remember(remembered.answers, { n, hash: envelope.hash, answer });
+  if (turn.outboxes.has(remembered)) turn.bytes += answerBytes(answer);
+  else if (!(decision.ok && decision.toldByRow === true && isInReach(remembered.rowHead, headOf(entity)))) {
+    turn.bytes += outboxBytes(remembered.answers);
+    turn.outboxes.set(remembered, entity);
+  }
   return outcomeOf(answer);
 };
 
@@ -270,8 +275,12 @@ export const isEmpty = (turn: Turn): boolean =>
 
 /** All rows of the turn. */
 export const rowsOf = (turn: Turn): readonly RowChange[] => {
-  for (const { entity, key } of turn.outboxes.values())
-    turn.rows.push({ partition: entity.key, key, value: encodeOutbox(entity.outboxes.get(key) ?? []) });
+  for (const [remembered, entity] of turn.outboxes) {
+    const { key, answers } = remembered;
+    const head = headOf(entity);
+    remembered.rowHead = head;
+    turn.rows.push({ partition: entity.key, key, value: encodeOutbox({ answers, head }) });
+  }
   for (const row of turn.ownRows.values()) turn.rows.push(row);
   return turn.rows;
 };

@@ -5,7 +5,10 @@ import {
   KEYS,
   OUTBOX_ROWS,
   conversationKey,
+  decodeMessage,
+  decodeOrigin,
   inConversationKey,
+  isMessage,
   longTextRow,
   userKey,
 } from '../../core/rows.ts';
@@ -13,7 +16,9 @@ import type { FormerMember, InConversation, LogState, Positions, Roster } from '
 import type { Store } from '../../ports/store.ts';
 import type { Findings } from './report.ts';
 import type { Numbered } from './rows.ts';
-import { checkOutbox, decoded, rowsOf, valuesOf, walkLog } from './rows.ts';
+import { conversationOutboxes } from './outboxes.ts';
+import type { ConversationOutboxes } from './outboxes.ts';
+import { decoded, parsed, rowsOf, valuesOf, walkLog } from './rows.ts';
 
 /** The rows of a conversation beside its log. */
 interface Own {
@@ -21,17 +26,15 @@ interface Own {
   bucket: number;
   positions: Positions;
   readonly former: Map<UserId, readonly FormerMember[]>;
-  /** Seqs that results name, and whose outbox it is. */
-  readonly claimed: Map<number, UserId>;
+  readonly outboxes: ConversationOutboxes;
 }
 
 const readOwn = async (store: Store, found: Findings, entity: string): Promise<Own> => {
-  const own: Own = { roster: undefined, bucket: 0, positions: {}, former: new Map(), claimed: new Map() };
+  const outboxes = conversationOutboxes(found, entity);
+  const own: Own = { roster: undefined, bucket: 0, positions: {}, former: new Map(), outboxes };
   for await (const { key, value } of rowsOf(store, entity)) {
-    if (key.startsWith(OUTBOX_ROWS)) {
-      const user = key.slice(OUTBOX_ROWS.length).split('/')[0] ?? '';
-      for (const seq of checkOutbox(found, entity, key, value)) if (seq > 0) own.claimed.set(seq, user);
-    } else if (key.startsWith(FORMER_ROWS)) {
+    if (key.startsWith(OUTBOX_ROWS)) outboxes.row(key, value);
+    else if (key.startsWith(FORMER_ROWS)) {
       const former = decoded<readonly FormerMember[]>(found, entity, key, value);
       if (former !== undefined) own.former.set(key.slice(FORMER_ROWS.length), former);
     } else if (key === KEYS.roster) own.roster = decoded<Roster>(found, entity, key, value);
@@ -49,8 +52,11 @@ const checkBody = (
   value: string,
 ): Partial<Message> | undefined => {
   const entity = conversationKey(conversation);
-  const message = decoded<Partial<Message>>(found, entity, `number ${seq}`, value);
-  if (message === undefined) return undefined;
+  const message: Partial<Message> | undefined = isMessage(value) ? parsed(decodeMessage(value)) : undefined;
+  if (message === undefined) {
+    found.fault(entity, `the row "number ${seq}" cannot be read`);
+    return undefined;
+  }
   const textFits = message.kind !== 'text' || typeof message.text === 'string';
   if (message.conversation !== conversation || message.seq !== seq || typeof message.sender !== 'string' || !textFits) {
     found.fault(entity, `number ${seq} is not the message that belongs there`);
@@ -94,14 +100,7 @@ const checkMessages = async (
   for (const { n: seq, value } of page) {
     const message = checkBody(found, conversation, seq, value);
     if (message?.length !== undefined) long.push({ seq, length: message.length });
-    const claimedBy = own.claimed.get(seq);
-    own.claimed.delete(seq);
-    if (claimedBy !== undefined && message !== undefined && message.sender !== claimedBy) {
-      found.fault(
-        conversationKey(conversation),
-        `number ${seq} is by ${message.sender}, but an outbox of ${claimedBy} was answered with it`,
-      );
-    }
+    if (message?.sender !== undefined) own.outboxes.message(seq, message.sender, decodeOrigin(value));
   }
   found.count('messages', page.length);
   await checkLongTexts(store, found, conversation, long);
@@ -155,8 +154,7 @@ export const checkConversation = async (store: Store, found: Findings, conversat
   let head = 0;
   for await (const page of walkLog(store, found, entity, 0, own.bucket))
     head = Math.max(head, await checkMessages(store, found, conversation, page, own));
-  for (const [seq, user] of own.claimed)
-    found.fault(entity, `an outbox of ${user} was answered with number ${seq}, which is not there`);
+  own.outboxes.end();
   for (const [user, seq] of Object.entries(own.positions))
     if (seq > head) found.fault(entity, `${user} has read up to ${seq}, but the log ends with ${head}`);
   checkFormer(found, entity, own, head);

@@ -2,6 +2,7 @@ import { beforeAll, expect, test } from 'bun:test';
 import { direct, openWorld, sayMany, storeOf } from '../../../testing/chat-world.ts';
 import { alice, asks, bob, carol, group } from '../../../testing/people.ts';
 import { PumpRig } from '../../../testing/pump-rig.ts';
+import { OUTBOX_STRIDE } from '../../core/outbox.ts';
 import type { Row } from '../../ports/store.ts';
 import { fsck } from './fsck.ts';
 import { reportLines } from './report.ts';
@@ -126,8 +127,8 @@ const damage: readonly (readonly [string, (rows: Map<string, Row>) => void, enti
     `c/${direct}`,
     'goes from n = 6 to 70',
   ],
-  ['an outbox cannot be read', (rows) => change(rows, outbox, () => '1[[1,2'), `c/${direct}`, 'cannot be read'],
-  ['an outbox is empty', (rows) => change(rows, outbox, () => '1[]'), `c/${direct}`, 'is empty'],
+  ['an outbox cannot be read', (rows) => change(rows, outbox, () => '20 [[1,2'), `c/${direct}`, 'cannot be read'],
+  ['an outbox is empty', (rows) => change(rows, outbox, () => '20 []'), `c/${direct}`, 'is empty'],
   [
     'an outbox was answered with a message that is not there',
     (rows) => change(rows, outbox, (value) => value.replace('"seq":10', '"seq":99')),
@@ -237,6 +238,36 @@ test.each(damage)('fsck finds that %s, and what is still whole [STO9]', async (_
   const { conversations, users, names } = report;
   expect(conversations.whole + users.whole + names.whole).toBeGreaterThanOrEqual(3);
   expect(reportLines(report).join('\n')).toContain(what);
+});
+
+test.each<readonly [string, (rows: Map<string, Row>) => void, string]>([
+  ['is there twice', (rows) => change(rows, `c/${direct}/0 005`, (value) => value.replace(' 5 ', ' 4 ')), 'which was at 4 before'],
+  ['is left out', (rows) => change(rows, `c/${direct}/0 005`, (value) => value.replace(' 5 ', ' 6 ')), 'goes from n = 4 to 6'],
+  ['has no row', (rows) => remove(rows, outbox), 'which has no row'],
+  ['is older than its row says', (rows) => change(rows, outbox, (value) => value.replace('23 ', '28 ')), 'ends before n = 4'],
+  [
+    'is too far behind its row',
+    (rows) => change(rows, outbox, (value) => value.replace('23 ', '20 ').replace(/\[\[.*$/, '[[0,"",{}]]')),
+    'too far behind',
+  ],
+  [
+    'is another one than its row says',
+    (rows) => change(rows, outbox, (value) => value.replace('"seq":3', '"seq":2')),
+    'answered with number 2',
+  ],
+])('fsck finds that a command in the log of messages %s [STO9] [COM10]', async (_, edit, what) => {
+  const world = new PumpRig();
+  await world.openOwner();
+  await world.results(asks(`c/${direct}`, alice, { kind: 'createDirect' }));
+  await sayMany(world, direct, alice, 3);
+  for (let n = 4; n <= OUTBOX_STRIDE + 3; n++) await sayMany(world, direct, alice, 1, n);
+  const faults = async (changed?: typeof edit) =>
+    (await fsck(await storeOf(world, changed))).faults
+      .filter(({ entity }) => entity === `c/${direct}`)
+      .map((fault) => fault.what)
+      .filter((fault) => !fault.includes('has no row of it'));
+  expect(await faults()).toEqual([]);
+  expect((await faults(edit)).join('; ')).toContain(what);
 });
 
 test('faults of the files come with the report, and many faults stay few lines [STO9]', async () => {

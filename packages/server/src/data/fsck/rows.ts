@@ -1,6 +1,5 @@
 /** Reading rows for a check: in pages, and taking nothing for granted that a row should be. */
 import { BUCKET_SIZE, bucketKey, numberOf } from '../../core/rows.ts';
-import { decodeOutbox } from '../../core/outbox.ts';
 import type { KeyValue, RowRef, Store } from '../../ports/store.ts';
 import type { Findings } from './report.ts';
 
@@ -31,14 +30,20 @@ export const decoded = <T extends object>(
   key: string,
   value: string,
 ): T | undefined => {
+  const row = value.startsWith('1') ? parsed(value.slice(1)) : undefined;
+  if (row === undefined) found.fault(entity, `the row "${key}" cannot be read`);
+  return row as T | undefined;
+};
+
+/** An object of JSON; undefined if this is none. */
+export const parsed = (json: string): object | undefined => {
   try {
-    const row: unknown = JSON.parse(value.slice(1));
-    if (value.startsWith('1') && typeof row === 'object' && row !== null) return row as T;
+    const value: unknown = JSON.parse(json);
+    return typeof value === 'object' && value !== null ? value : undefined;
   } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause;
+    if (cause instanceof SyntaxError) return undefined;
+    throw cause;
   }
-  found.fault(entity, `the row "${key}" cannot be read`);
-  return undefined;
 };
 
 /** A number of a log with its row. */
@@ -89,28 +94,3 @@ export async function* walkLog(
   const [beyond] = await store.range(bucketKey(entity, newest + 1), { limit: 1 });
   if (beyond !== undefined) found.fault(entity, `bucket ${newest + 1} is used but not named`);
 }
-
-/** An outbox row: its answers have dense n. Returns the seqs that its results name. */
-export const checkOutbox = (found: Findings, entity: string, key: string, value: string): readonly number[] => {
-  found.count('outboxes');
-  const seqs: number[] = [];
-  try {
-    let last: number | undefined;
-    for (const { n, answer } of decodeOutbox(value)) {
-      if (!Number.isSafeInteger(n) || n < 1 || (last !== undefined && n !== last + 1))
-        found.fault(entity, `the outbox row "${key}" goes from n = ${last ?? 0} to ${n}`);
-      last = n;
-      if (!('result' in answer)) continue;
-      const result: unknown = JSON.parse(answer.result);
-      if (typeof result === 'object' && result !== null && 'seq' in result && typeof result.seq === 'number')
-        seqs.push(result.seq);
-    }
-    if (last === undefined) found.fault(entity, `the outbox row "${key}" is empty`);
-  } catch (cause) {
-    found.fault(
-      entity,
-      `the outbox row "${key}" cannot be read (${cause instanceof Error ? cause.message : String(cause)})`,
-    );
-  }
-  return seqs;
-};

@@ -16,7 +16,8 @@ import { accessOf, accessRows } from '../access.ts';
 import { readLogHead } from '../log-head.ts';
 import type { Findings } from './report.ts';
 import type { Numbered } from './rows.ts';
-import { checkOutbox, decoded, rowsOf, valuesOf, walkLog } from './rows.ts';
+import { checkOutbox } from './outboxes.ts';
+import { decoded, rowsOf, valuesOf, walkLog } from './rows.ts';
 
 interface Own {
   account: Account | undefined;
