@@ -38,15 +38,15 @@ const user = (n: number): string => `u${n.toString(36).padStart(16, 'A')}`;
 const createWriter = (claim: Claim): ((messages: number) => Batch) => {
   const heads = new Map<string, number>();
   let [sent, stamp] = [0, claim.stamp];
-  const next = (entity: string, grown: Record<string, [number, number]>): number => {
+  const next = (entity: string, grown: Map<string, [string, number, number]>): number => {
     const head = (heads.get(entity) ?? 0) + 1;
     heads.set(entity, head);
-    const known = grown[entity];
-    if (known === undefined) grown[entity] = [head, head];
-    else known[1] = head;
+    const known = grown.get(entity);
+    if (known === undefined) grown.set(entity, [entity, head, head]);
+    else known[2] = head;
     return head;
   };
-  const say = (rows: Row[], grown: Record<string, [number, number]>): void => {
+  const say = (rows: Row[], grown: Map<string, [string, number, number]>): void => {
     const [a, b] = [user(sent % USERS), user((sent % USERS) ^ 1)];
     sent += 1;
     const conversation = a < b ? `d.${a}.${b}` : `d.${b}.${a}`;
@@ -64,10 +64,10 @@ const createWriter = (claim: Claim): ((messages: number) => Batch) => {
   };
   return (messages) => {
     const rows: Row[] = [];
-    const grown: Record<string, [number, number]> = {};
+    const grown = new Map<string, [string, number, number]>();
     for (let i = 0; i < messages; i++) say(rows, grown);
     stamp += 1;
-    return { partition: 0, claim: claim.id, stamp, rows, drops: [], parcels: [], grown };
+    return { partition: 0, claim: claim.id, stamp, rows, drops: [], parcels: [], grown: [...grown.values()] };
   };
 };
 

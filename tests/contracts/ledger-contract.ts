@@ -45,7 +45,7 @@ const batchOf = (claim: Claim, n: number, what: Partial<Batch> = {}): Batch => (
   rows: [row(`c/p${claim.partition}/0`, String(n).padStart(3, '0'), `message ${n}`)],
   drops: [],
   parcels: [],
-  grown: { [`c/p${claim.partition}`]: [n, n] },
+  grown: [[`c/p${claim.partition}`, n, n]],
   ...what,
 });
 
@@ -114,7 +114,7 @@ export const ledgerContract = (engine: string, makeSubject: () => Promise<Ledger
 
     test('a batch may have no rows [COM1]', async () => {
       const claim = await claimBy(subject.ledger);
-      expect(await commit(subject.ledger, batchOf(claim, 1, { rows: [], grown: {} }))).toBe('stored');
+      expect(await commit(subject.ledger, batchOf(claim, 1, { rows: [], grown: [] }))).toBe('stored');
       expect(await commit(subject.ledger, batchOf(claim, 2))).toBe('stored');
     });
 
@@ -309,7 +309,7 @@ export const ledgerContract = (engine: string, makeSubject: () => Promise<Ledger
         Array.from({ length: 6 - from }, (_, i) => ({
           partition: 0,
           stamp: claim.stamp + from + i,
-          grown: { 'c/p0': [from + i, from + i] },
+          grown: [['c/p0', from + i, from + i]],
         }));
       expect(await followed(0, 0, 5)).toEqual(expected(1));
       expect(await followed(0, claim.stamp + 2, 3)).toEqual(expected(3));
@@ -323,7 +323,7 @@ export const ledgerContract = (engine: string, makeSubject: () => Promise<Ledger
       const following = (async () => {
         for await (const item of subject.ledger.follow(0, first.stamp, stop.signal)) {
           if (item.kind === 'reset') throw new Error('there was nothing to reset');
-          const [from] = item.digest.grown['c/p0'] ?? [0];
+          const [, from] = item.digest.grown.find(([entity]) => entity === 'c/p0') ?? ['', 0];
           seen.push([from, (await subject.store.get('c/p0/0', String(from).padStart(3, '0'))) !== undefined]);
           if (seen.length === 4) stop.abort();
         }
@@ -361,7 +361,7 @@ export const ledgerContract = (engine: string, makeSubject: () => Promise<Ledger
       const seen = await followed(0, claim.stamp + 1, 2);
       expect(seen[0]).toBe('reset');
       expect(await followed(0, claim.stamp + 6, 1)).toEqual([
-        { partition: 0, stamp: claim.stamp + 7, grown: { 'c/p0': [7, 7] } },
+        { partition: 0, stamp: claim.stamp + 7, grown: [['c/p0', 7, 7]] },
       ]);
     });
   });

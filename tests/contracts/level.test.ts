@@ -74,7 +74,7 @@ storeContract('ledger-level', async () => {
   let stamp = claim.stamp;
   const commit = async (rows: readonly Row[], drops: readonly string[]): Promise<void> => {
     stamp += 1;
-    await level.ledger.commit({ partition: 0, claim: claim.id, stamp, rows, drops, parcels: [], grown: {} });
+    await level.ledger.commit({ partition: 0, claim: claim.id, stamp, rows, drops, parcels: [], grown: [] });
   };
   return {
     // The row of the installation is in every store; the contract speaks of an empty one.

@@ -204,7 +204,7 @@ export class Device {
       device,
       outbox: lane.outbox,
       n,
-      hash: contentHash(JSON.stringify(command)),
+      hash: contentHash(command.kind, JSON.stringify(command)),
       command,
     };
     connection.submit(envelope, (outcome) => this.#answered(lane, wanted, attempt, outcome));

@@ -188,7 +188,7 @@ export class Worker {
     const { stamp, decidedTo } = held;
     const parcels = fresh === '' ? [] : [{ destination: 1 - partition, parcels: [{ kind: 'told', text: fresh }] }];
     const outcome = await this.process.ledger
-      .commit({ partition, claim: held.claim.id, stamp, rows, drops: [], parcels, grown: {} })
+      .commit({ partition, claim: held.claim.id, stamp, rows, drops: [], parcels, grown: [] })
       .catch((error: unknown): CommitOutcome | 'failed' => {
         this.#fail(`commit to ${partition}`, error);
         return 'failed';

@@ -105,7 +105,7 @@ export const batchOf = (claim: Claim, n: number, what: Partial<Batch> = {}): Bat
   rows: [row('c/a/0', String(n).padStart(3, '0'), `message ${n}`)],
   drops: [],
   parcels: [],
-  grown: { 'c/a': [n, n] },
+  grown: [['c/a', n, n]],
   ...what,
 });
 

@@ -80,7 +80,7 @@ export const messageBatch = (claim: Claim, n: number, more: readonly Row[] = [])
   ],
   drops: [],
   parcels: [],
-  grown: { 'c/a': [n, n] },
+  grown: [['c/a', n, n]],
 });
 
 export const claimed = async (level: TestLevel): Promise<Claim> => {

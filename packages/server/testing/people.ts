@@ -13,7 +13,7 @@ export const group = 'g.0123456789abcdef';
 export const asks = (entity: string, user: string, command: Command): Envelope => ({
   entity,
   user,
-  hash: contentHash(JSON.stringify(command)),
+  hash: contentHash(command.kind, JSON.stringify(command)),
   command,
 });
 

@@ -8,7 +8,7 @@ export interface RateLimit {
   take(key: string, nowMs: number, cost?: number): number;
   /** Counts so much without asking: a debt that has to be paid off before anything is let in. */
   charge(key: string, nowMs: number, cost: number): void;
-  /** Keys remembered. */
+  /** Keys remembered; one that was used lately may count twice. */
   readonly size: number;
 }
 
@@ -16,30 +16,30 @@ export interface RateLimitOptions {
   /** How many a key may have in `perMs`; as many may come at once. */
   readonly count: number;
   readonly perMs: number;
-  /** Keys remembered at most; beyond, the one longest unused is forgotten. */
+  /** Keys remembered at most; beyond, up to half of them are forgotten, the longest unused ones. */
   readonly maxKeys: number;
 }
 
 export const createRateLimit = ({ count, perMs, maxKeys }: RateLimitOptions): RateLimit => {
   const evenPaceMs = perMs / count;
-  const dueAt = new Map<string, number>();
+  // Two generations: what is used moves to the young one; when that is full the old one is forgotten as a whole.
+  let young = new Map<string, number>();
+  let old = new Map<string, number>();
 
-  const makeRoom = (): void => {
-    if (dueAt.size < maxKeys) return;
-    const [oldest] = dueAt.keys();
-    if (oldest !== undefined) dueAt.delete(oldest);
-  };
+  const dueAt = (key: string): number | undefined => young.get(key) ?? old.get(key);
 
   const note = (key: string, due: number): void => {
-    dueAt.delete(key);
-    makeRoom();
-    dueAt.set(key, due);
+    if (young.size >= maxKeys / 2 && !young.has(key)) {
+      old = young;
+      young = new Map();
+    }
+    young.set(key, due);
   };
 
   return {
     take: (key, nowMs, cost = 1) => {
       if (count <= 0) return perMs;
-      const due = Math.max(dueAt.get(key) ?? nowMs, nowMs);
+      const due = Math.max(dueAt(key) ?? nowMs, nowMs);
       // A clock that jumped back must not send anybody away for longer than the period.
       const waitMs = Math.min(due + evenPaceMs - (nowMs + perMs), perMs);
       // A fraction of a millisecond is rounding, not a rate.
@@ -48,10 +48,10 @@ export const createRateLimit = ({ count, perMs, maxKeys }: RateLimitOptions): Ra
       return 0;
     },
     charge: (key, nowMs, cost) => {
-      if (cost > 0) note(key, Math.max(dueAt.get(key) ?? nowMs, nowMs) + cost * evenPaceMs);
+      if (cost > 0) note(key, Math.max(dueAt(key) ?? nowMs, nowMs) + cost * evenPaceMs);
     },
     get size() {
-      return dueAt.size;
+      return young.size + old.size;
     },
   };
 };

@@ -44,7 +44,7 @@ test('what is restored is what was backed up, with a new epoch [STO7] [STO8]', a
   const claim = await commitAll(level, 500);
   const texts = ['1ÄÖ中文\u{1F600}', '1\u0000"\\\n', `1${'x'.repeat(3_000_000)}`];
   const rows = texts.map((value, i) => ({ partition: 't/a/0', key: `00${i}`, value }));
-  await level.ledger.commit({ ...messageBatch(claim, 501), rows, grown: {} });
+  await level.ledger.commit({ ...messageBatch(claim, 501), rows, grown: [] });
   const file = newFile();
   const made = await level.backup(file);
   expect(statSync(file).size).toBe(made.bytes);

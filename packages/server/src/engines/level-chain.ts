@@ -76,7 +76,7 @@ const walkChain = async (
       if (expected === undefined) newestTotal = row.total;
       else if (stamp !== expected)
         return `a batch of partition ${partition} is missing (stamp ${expected}; the one before is ${stamp})`;
-      for (const [entity, [, to]] of Object.entries(row.grown)) if (!ends.has(entity)) ends.set(entity, to);
+      for (const [entity, , to] of row.grown) if (!ends.has(entity)) ends.set(entity, to);
       expected = row.after;
       before = stamp;
       if (newestTotal - row.total > tail || expected <= dropped) return undefined;

@@ -83,7 +83,7 @@ export class LevelLedger<P extends ParcelData> implements Ledger<P> {
       drops: [],
       own: (batch) => {
         removeSettled(batch, state);
-        batch.put(digestKey(partition, stamp), encodeDigest({ after, total: state.total, grown: {}, claim: id }));
+        batch.put(digestKey(partition, stamp), encodeDigest({ after, total: state.total, grown: [], claim: id }));
       },
     });
     const unsettled = await this.#readUnsettled(state);

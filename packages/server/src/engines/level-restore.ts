@@ -135,7 +135,7 @@ const writeStamps = (writer: LevelWriter, stamps: BackupHeader['stamps']): Promi
     drops: [],
     own: (batch) => {
       for (const { partition, stamp } of stamps) {
-        batch.put(digestKey(partition, stamp), encodeDigest({ after: 0, total: 0, grown: {}, claim: 'restored' }));
+        batch.put(digestKey(partition, stamp), encodeDigest({ after: 0, total: 0, grown: [], claim: 'restored' }));
         batch.put(droppedKey(partition), String(stamp));
       }
     },

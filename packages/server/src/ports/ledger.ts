@@ -9,8 +9,8 @@ export interface PartitionParcels<P extends ParcelData = ParcelData> {
   readonly parcels: readonly P[];
 }
 
-/** Which logs grew in a batch: by Store partition of their entity (`c/…`, `u/…`), from which number to which, both included (COM7). */
-export type Grown = { readonly [entity: string]: readonly [from: number, to: number] };
+/** Which logs grew in a batch: Store partition of their entity (`c/…`, `u/…`), from which number to which, both included; each once (COM7). */
+export type Grown = readonly (readonly [entity: string, from: number, to: number])[];
 
 /** What a follower reads of a batch. */
 export interface Digest {

@@ -198,7 +198,7 @@ export const createDeciding = (options: {
         rows: rowsOf(turn),
         drops: turn.drops,
         parcels,
-        grown: Object.fromEntries(turn.grown),
+        grown: [...turn.grown.values()],
       };
     },
   };

@@ -214,9 +214,9 @@ test('parcels beyond the queue are dropped and come again [LIM9] [COM5]', async 
   // The first is accepted, so all the others come at once; four of them find room.
   small.commits.letOne();
   await settlePromises();
-  expect(small.batches.map(({ grown }) => grown[`u/${bob}`])).toEqual([
-    [3, 3],
-    [4, 7],
+  expect(small.batches.map(({ grown }) => grown.find(([entity]) => entity === `u/${bob}`))).toEqual([
+    [`u/${bob}`, 3, 3],
+    [`u/${bob}`, 4, 7],
   ]);
   small.commits.open();
   await rig.clock.advance(30_000);

@@ -38,7 +38,11 @@ export interface Queue {
 
 export const createQueue = (limits: OwnerLimits): Queue => {
   let items: Item[] = [];
+  /** Those before it are taken: cutting them off each time would move all others. */
+  let first = 0;
   let parcels = 0;
+
+  const waiting = (): number => items.length - first;
 
   const countParcels = (counted: readonly Item[]): number => {
     let count = 0;
@@ -48,10 +52,10 @@ export const createQueue = (limits: OwnerLimits): Queue => {
 
   return {
     get length() {
-      return items.length;
+      return waiting();
     },
     addRequests: (edge, requests) => {
-      const room = Math.max(0, limits.maxQueuedRequests - items.length);
+      const room = Math.max(0, limits.maxQueuedRequests - waiting());
       const taken = requests.length <= room ? requests : requests.slice(0, room);
       for (const request of taken) items.push({ kind: 'request', edge, request });
       return taken.length;
@@ -64,18 +68,23 @@ export const createQueue = (limits: OwnerLimits): Queue => {
       }
     },
     take: () => {
-      let taken = items;
-      if (items.length <= limits.maxTurnRequests) items = [];
-      else taken = items.splice(0, limits.maxTurnRequests);
+      const taken = items.slice(first, first + limits.maxTurnRequests);
+      first += taken.length;
+      if (first >= items.length / 2) {
+        items = items.slice(first);
+        first = 0;
+      }
       parcels -= countParcels(taken);
       return taken;
     },
     putBack: (rest) => {
-      items = [...rest, ...items];
+      items = [...rest, ...items.slice(first)];
+      first = 0;
       parcels += countParcels(rest);
     },
     clear: () => {
       items = [];
+      first = 0;
       parcels = 0;
     },
   };

@@ -25,7 +25,8 @@ export interface Turn {
   readonly drops: string[];
   readonly parcels: Map<number, Parcel[]>;
   readonly deliveries: Delivery[];
-  readonly grown: Map<string, [from: number, to: number]>;
+  /** By entity. */
+  readonly grown: Map<string, [entity: string, from: number, to: number]>;
   /** Outboxes whose rows are to be written, and whose they are: encoded once, at the end of the turn. */
   readonly outboxes: Map<Remembered, Entity>;
   /** Something was answered from what is remembered: true only of one who still is the owner, which a commit proves (COM2). */
@@ -58,8 +59,8 @@ export interface TurnContext {
 const grow = (turn: Turn, entity: string, before: number, after: number): void => {
   if (after === before) return;
   const grown = turn.grown.get(entity);
-  if (grown === undefined) turn.grown.set(entity, [before + 1, after]);
-  else grown[1] = after;
+  if (grown === undefined) turn.grown.set(entity, [entity, before + 1, after]);
+  else grown[2] = after;
 };
 
 const addRow = (turn: Turn, entity: string, row: RowChange): void => {

@@ -68,7 +68,7 @@ const envelopeOf = (call: Call, prepared: Prepared): Envelope => {
     return caller === undefined
       ? { entity, user, hash: '', command }
       : { entity, user, device: caller.device, hash: '', command };
-  const hash = contentHash(`${method} ${content}`);
+  const hash = contentHash(method, content);
   return caller === undefined
     ? { entity, user, outbox, n, hash, command }
     : { entity, user, device: caller.device, outbox, n, hash, command };

@@ -50,7 +50,7 @@ describe('a journal that does not fit', () => {
       const { world, stamp } = await prepared();
       const journal = openMemoryJournal(world.journal);
       const position = world.checkpoint()?.position ?? 0;
-      const batch = { rows: [], drops: [], parcels: [], grown: {}, storedTo: 0, claim: 'x', lastBatch: stamp };
+      const batch = { rows: [], drops: [], parcels: [], grown: [], storedTo: 0, claim: 'x', lastBatch: stamp };
       const bytes = RECORD_FORMATS[0].encode({
         kind: 'batch',
         ...batch,

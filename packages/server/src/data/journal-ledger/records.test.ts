@@ -16,7 +16,7 @@ const recordOf = (parcels: readonly PartitionParcels[]): BatchRecord<ParcelData>
   rows: [{ partition: 'c/x/0', key: '001', value: '1{"text":"中🙂\\n"}' }],
   drops: ['u/x/0'],
   parcels,
-  grown: { 'c/x': [1, 1] },
+  grown: [['c/x', 1, 1]],
 });
 
 test('a record is read as it was written, whatever its parcels hold [COM3]', () => {
