@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
@@ -40,4 +41,29 @@ export const cCompiler: Need = {
   what: 'a C compiler',
   found: () => process.platform === 'linux' && findProgram('gcc', 'cc') !== undefined,
   howToGet: 'on Linux: apt-get install gcc libc6-dev',
+};
+
+const node22Folder = 'tests/sdk-runtimes/node-22';
+
+/**
+ * A Node that brings its own WebSocket, 22 or later: the one that `NODE_22` names, else the one of `node22Folder`, else
+ * the one in PATH.
+ */
+export function findNode22(): string | undefined {
+  const installed = join(import.meta.dirname, '..', node22Folder, 'node_modules', '.bin', 'node');
+  const named = process.env['NODE_22'] ?? '';
+  const candidates = named === '' ? [installed, findProgram('node')] : [named];
+  return candidates.find((path) => path !== undefined && majorOf(path) >= 22);
+}
+
+/** The major version of a Node; 0 when it does not run here. */
+function majorOf(node: string): number {
+  const { stdout } = spawnSync(node, ['--version'], { encoding: 'utf8' });
+  return Number(/^v(\d+)\./.exec(stdout ?? '')?.[1] ?? 0);
+}
+
+export const node22: Need = {
+  what: 'Node 22 or later',
+  found: () => findNode22() !== undefined,
+  howToGet: `npm ci --prefix ${node22Folder} (Linux), or set NODE_22 to the path of one`,
 };

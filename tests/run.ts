@@ -22,7 +22,7 @@ function argvOf(suite: Suite, reportFile: string): readonly [string, ...string[]
   }
   const reporters = ['junit', 'spec'].map((reporter) => `--test-reporter=${reporter}`);
   const destinations = [reportFile, 'stdout'].map((destination) => `--test-reporter-destination=${destination}`);
-  return ['node', '--test', ...reporters, ...destinations, ...suite.args];
+  return [suite.node?.() ?? 'node', '--test', ...reporters, ...destinations, ...suite.args];
 }
 
 function readReport(suite: Suite, reportFile: string): Results {

@@ -1,4 +1,4 @@
-import { browser, cCompiler, type Need } from './machine.ts';
+import { browser, cCompiler, findNode22, node22, type Need } from './machine.ts';
 
 /**
  * One line of `npm test`.
@@ -18,6 +18,8 @@ export interface Suite {
   readonly limitSeconds: number;
   readonly alone?: boolean;
   readonly needs?: readonly Need[];
+  /** Which Node a `node` suite runs in, when it is not the one in PATH. */
+  readonly node?: () => string | undefined;
   /** Builds the published JavaScript of the SDK first. */
   readonly usesBuiltSdk?: boolean;
 }
@@ -40,6 +42,15 @@ export const suites: readonly Suite[] = [
     args: ['tests/sdk-runtimes/node.test.mjs'],
     limitSeconds: 60,
     usesBuiltSdk: true,
+  },
+  {
+    name: 'sdk-node-22',
+    runner: 'node',
+    args: ['tests/sdk-runtimes/node.test.mjs'],
+    limitSeconds: 60,
+    usesBuiltSdk: true,
+    needs: [node22],
+    node: findNode22,
   },
   {
     name: 'sdk-bun',
