@@ -24,7 +24,7 @@ export { reportLines };
 
 const checkAll = async (checked: Checked): Promise<FsckReport> => {
   try {
-    return await fsck(checked.store, checked.damage);
+    return await fsck(checked.store, checked.damage, checked.doubt);
   } finally {
     await checked.close();
   }

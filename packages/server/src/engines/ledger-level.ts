@@ -9,7 +9,7 @@ import type { Store } from '../ports/store.ts';
 import { writeBackup } from './level-backup.ts';
 import type { BackupSummary } from './level-backup.ts';
 import type { LevelLayout } from './level-chain.ts';
-import { checkSnapshot } from './level-check.ts';
+import { checkRunning } from './level-check.ts';
 import type { Checked } from './level-check.ts';
 import { readingFirst } from './level-folder.ts';
 import type { Database } from './level-folder.ts';
@@ -86,7 +86,7 @@ const openWhole = async <P extends ParcelData>(options: LevelOptions): Promise<L
           file,
           now: clock.now(),
         }),
-      check: () => checkSnapshot({ db, places, directory }),
+      check: () => checkRunning({ db, places, directory, layout }),
       close,
     };
   } catch (cause) {

@@ -1,19 +1,25 @@
-/** Looking at a store without touching it. */
-import { copyFile, link, mkdir, readdir, rm } from 'node:fs/promises';
+/** Looking at a store without touching it, and around what is damaged in it. */
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuologError, randomId } from '@duolog/protocol';
+import type { Damage, Doubt } from '../ports/damage.ts';
 import type { Store } from '../ports/store.ts';
 import { faultsOfChain } from './level-chain.ts';
 import type { LevelLayout } from './level-chain.ts';
+import { copyDatabase } from './level-copy.ts';
+import { doubtOf, nameShelves } from './level-doubt.ts';
 import { LEDGER_FOLDER, inspectFolder, messageOf, openDatabase } from './level-folder.ts';
 import type { Database } from './level-folder.ts';
+import { damageOf, gapsOfTable, isInGap, joined } from './level-gaps.ts';
+import type { Gap } from './level-gaps.ts';
+import { afterCharacter, rowKey } from './level-keys.ts';
 import { LEVEL_LIMITS } from './level-limits.ts';
 import { damageInLogs } from './level-log.ts';
 import { readInstallation } from './level-open.ts';
 import { createPlaces } from './level-places.ts';
 import type { Places } from './level-places.ts';
 import { levelStore } from './level-store.ts';
-import { damageInTables } from './level-table.ts';
+import { damagedTables } from './level-tables.ts';
 
 export interface CheckOptions {
   readonly directory: string;
@@ -23,47 +29,15 @@ export interface CheckOptions {
 
 /** A store opened for a check. */
 export interface Checked {
+  /** Everything that can be read. */
   readonly store: Store;
-  /** What is damaged in its files and in the chain of its newest batches, as sentences. */
-  readonly damage: readonly string[];
+  /** What is damaged in its files and in the chain of its newest batches. */
+  readonly damage: readonly Damage[];
+  readonly doubt: Doubt;
   close(): Promise<void>;
 }
 
 const COPY = 'check-';
-const IMMUTABLE = /\.(?:ldb|sst)$/;
-const NEEDED = /^(?:CURRENT|MANIFEST-\d+|\d+\.log)$/;
-
-/** A second database over the same tables, which LevelDB never changes; opening rewrites logs and manifest, so those are copied. */
-const duplicate = async (location: string, to: string): Promise<void> => {
-  await mkdir(to, { mode: 0o700 });
-  for (const name of await readdir(location)) {
-    if (IMMUTABLE.test(name)) await link(join(location, name), join(to, name));
-    else if (NEEDED.test(name)) await copyFile(join(location, name), join(to, name));
-  }
-};
-
-/** A running store as it is at this moment. Its logs are being written and are not looked at. */
-export const checkSnapshot = async ({
-  db,
-  places,
-  directory,
-}: {
-  readonly db: Database;
-  readonly places: Places;
-  readonly directory: string;
-}): Promise<Checked> => {
-  const snapshot = db.snapshot();
-  try {
-    return {
-      store: levelStore({ db, places, alarm: () => undefined, snapshot }),
-      damage: await damageInTables(join(directory, LEDGER_FOLDER)),
-      close: () => snapshot.close(),
-    };
-  } catch (cause) {
-    await snapshot.close();
-    throw cause;
-  }
-};
 
 /** Copies of checks that were cut short keep tables that the database has left. */
 const removeCopies = async (location: string): Promise<void> => {
@@ -71,39 +45,90 @@ const removeCopies = async (location: string): Promise<void> => {
     if (name.startsWith(COPY)) await rm(join(location, name), { recursive: true, force: true });
 };
 
-/**
- * Opens a copy of a store that no server runs on: opening the store itself would rewrite its logs, and with them what is
- * damaged in them. The copy goes with `close`; tables are shared, so it takes little space.
- */
-export const openForCheck = async ({ directory, layout, alsoOurs }: CheckOptions): Promise<Checked> => {
-  if ((await inspectFolder(directory, alsoOurs)) === 'empty')
-    throw new DuologError('internal', `There is no store in ${directory}.`);
+/** Rejects if the store is not ours to look at. Returns what is damaged. */
+const checkInstallation = async (
+  db: Database,
+  { directory, layout }: CheckOptions,
+  gaps: readonly Gap[],
+): Promise<readonly string[]> => {
+  const { partition, key } = layout.installation;
+  const place = rowKey(partition, key);
+  if (!isInGap(gaps, place, afterCharacter(place))) {
+    await readInstallation(db, { directory, layout });
+    return [];
+  }
+  return (await db.get(place)) === undefined ? ['the row of the installation cannot be read'] : [];
+};
+
+const sentence = (what: string): Damage => ({ what, unread: [] });
+
+/** Opens a copy in which there is all that can be read. It goes with `close`; tables are shared, so it takes little space. */
+const openCopy = async (options: CheckOptions): Promise<Checked> => {
+  const { directory, layout } = options;
   const location = join(directory, LEDGER_FOLDER);
   const copy = join(location, `${COPY}${randomId(8)}`);
-  await removeCopies(location);
-  const damage = [...(await damageInLogs(location)), ...(await damageInTables(location))];
+  let damage: readonly Damage[] = [];
+  let db: Database | undefined;
   try {
-    await duplicate(location, copy);
-    const db = await openDatabase(copy, { create: false, writeBufferBytes: LEVEL_LIMITS.writeBufferBytes });
-    await readInstallation(db, { directory, layout });
+    const tables = await copyDatabase(location, copy);
+    const gaps = joined(tables.flatMap(gapsOfTable));
+    damage = [...(await damageInLogs(copy)).map(sentence), ...tables.map(damageOf)];
+    db = await openDatabase(copy, { create: false, writeBufferBytes: LEVEL_LIMITS.writeBufferBytes });
+    const found = [...(await checkInstallation(db, options, gaps))];
+    await nameShelves(db, gaps);
     const places = await createPlaces(db, layout.isLog, LEVEL_LIMITS.areaChars);
     const store = levelStore({ db, places, alarm: () => undefined });
-    damage.push(...(await faultsOfChain(db, store, layout, Infinity)));
+    found.push(...(await faultsOfChain(db, store, layout, Infinity)));
+    const opened = db;
     return {
       store,
-      damage,
+      damage: [...damage, ...found.map(sentence)],
+      doubt: doubtOf(db, gaps, layout.isLog),
       close: async () => {
-        await db.close();
+        await opened.close();
         await rm(copy, { recursive: true, force: true });
       },
     };
   } catch (cause) {
+    await db?.close();
     await rm(copy, { recursive: true, force: true });
-    const first = damage[0] === undefined ? '' : `. What is damaged: ${damage.join('; ')}.`;
+    const first = damage.length === 0 ? '' : `. What is damaged: ${damage.map(({ what }) => what).join('; ')}.`;
     throw new DuologError(
       'internal',
       `The store in ${directory} cannot be opened for a check: ${messageOf(cause)}${first}`,
       { cause },
     );
   }
+};
+
+/**
+ * Opens a store that no server runs on. The store itself is left alone: opening it would rewrite its logs, and with them
+ * what is damaged in them.
+ */
+export const openForCheck = async (options: CheckOptions): Promise<Checked> => {
+  const { directory, alsoOurs } = options;
+  if ((await inspectFolder(directory, alsoOurs)) === 'empty')
+    throw new DuologError('internal', `There is no store in ${directory}.`);
+  await removeCopies(join(directory, LEDGER_FOLDER));
+  return openCopy(options);
+};
+
+/** A running store as it is at this moment: itself, or if tables are damaged a copy, which can be read to its end. */
+export const checkRunning = async (
+  options: CheckOptions & { readonly db: Database; readonly places: Places },
+): Promise<Checked> => {
+  const { db, places, directory } = options;
+  // A list of tables that cannot be read is in memory: the rows are as whole as they were.
+  const tables = await damagedTables(join(directory, LEDGER_FOLDER)).catch((cause: unknown) => {
+    if (cause instanceof DuologError) return cause;
+    throw cause;
+  });
+  if (!(tables instanceof DuologError) && tables.length > 0) return openCopy(options);
+  const snapshot = db.snapshot();
+  return {
+    store: levelStore({ db, places, alarm: () => undefined, snapshot }),
+    damage: tables instanceof DuologError ? [sentence(tables.message)] : [],
+    doubt: () => Promise.resolve(false),
+    close: () => snapshot.close(),
+  };
 };

@@ -37,6 +37,20 @@ export const splitPlace = (place: string): readonly [partition: string, key: str
   return [place.slice(start, cut), place.slice(cut + 1)];
 };
 
+/** What a place is about, also if it is cut short or no row of the Store: names of partition and key, as far as there are any. */
+export const keysOf = (place: string): readonly [partition: string, key: string] => {
+  if (place.startsWith(OWN)) return ['', ''];
+  const start = place.startsWith(SHELVED) ? place.indexOf('/') + 1 : 0;
+  const [partition = '', key = ''] = place.slice(start).split(SEPARATOR);
+  return [partition, key.startsWith(OWN) ? '' : key];
+};
+
+/** The area of a row of a log, by its place. */
+export const areaOfPlace = (place: string): string => place.slice(SHELVED.length, place.indexOf('/'));
+
+/** Bounds of all areas. */
+export const areaBounds = { gte: SHELVED, lt: afterCharacter(SHELVED) } as const;
+
 /** Names the newest area. */
 export const areaKey = `${OWN}area`;
 export const areaName = (number: number): string => String(number).padStart(8, '0');

@@ -14,6 +14,7 @@ const BLOCK_BYTES = 32_768;
 const HEADER_BYTES = 7;
 const FULL = 1;
 const FIRST = 2;
+const MIDDLE = 3;
 const LAST = 4;
 
 const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
@@ -66,6 +67,25 @@ export const damageInLog = (bytes: Uint8Array): { readonly at: number; readonly 
   }
   return undefined;
 };
+
+/** What was written to a log, one piece after another, up to the first that is not whole. */
+export function* writtenIn(bytes: Uint8Array): Generator<Uint8Array> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let parts: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const blockEnd = Math.min(at - (at % BLOCK_BYTES) + BLOCK_BYTES, bytes.length);
+    if (at + HEADER_BYTES > blockEnd) {
+      at = blockEnd;
+      continue;
+    }
+    const record = recordAt(bytes, view, at, blockEnd);
+    if (record === undefined) return;
+    if (record.type === FULL || record.type === FIRST) parts = [];
+    parts.push(bytes.subarray(at + HEADER_BYTES, record.end));
+    at = record.end;
+    if (record.type !== FIRST && record.type !== MIDDLE) yield Buffer.concat(parts);
+  }
+}
 
 /** What is damaged in the logs of a database folder, as sentences; empty if nothing is. */
 export const damageInLogs = async (location: string): Promise<readonly string[]> => {

@@ -7,42 +7,17 @@
  * entries (bytes shared with the key before, bytes of its own, bytes of the value, as varints; key; value) and, at the end,
  * restart points with their number (4 bytes each). The index has one entry per block; its value is offset and size.
  */
-import { readFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { crc32c, masked } from './level-log.ts';
+import { Cursor, varint } from './level-varint.ts';
 
-const FOOTER_BYTES = 48;
+/** Length of a table's footer. */
+export const FOOTER_BYTES = 48;
 const MAGIC = [0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb];
 
 interface Block {
   readonly offset: number;
   readonly size: number;
-}
-
-/** Reads varints one after another. */
-class Cursor {
-  readonly #bytes: Uint8Array;
-  at: number;
-
-  constructor(bytes: Uint8Array, at = 0) {
-    this.#bytes = bytes;
-    this.at = at;
-  }
-
-  varint(): number {
-    let [value, factor] = [0, 1];
-    for (;;) {
-      const byte = this.#bytes[this.at++];
-      if (byte === undefined || factor > 2 ** 49) throw new RangeError('it ends too early');
-      value += (byte & 0x7f) * factor;
-      if (byte < 0x80) return value;
-      factor *= 128;
-    }
-  }
-
-  block(): Block {
-    return { offset: this.varint(), size: this.varint() };
-  }
 }
 
 /** Decompresses snappy's raw format (a length, then literals and copies of what came before). */
@@ -78,64 +53,141 @@ export const unsnappy = (bytes: Uint8Array): Uint8Array => {
   return out;
 };
 
-/** A block's content if its checksum fits. */
-const readBlock = (table: Uint8Array, { offset, size }: Block): Uint8Array | undefined => {
+/** Whether a block is whole. */
+const isWhole = (table: Uint8Array, { offset, size }: Block): boolean => {
   const end = offset + size + 1;
-  if (end + 4 > table.length) return undefined;
+  if (end + 4 > table.length) return false;
   const view = new DataView(table.buffer, table.byteOffset + end, 4);
-  if (masked(crc32c(table, offset, end)) !== view.getUint32(0, true)) return undefined;
+  return masked(crc32c(table, offset, end)) === view.getUint32(0, true);
+};
+
+/** A block's content if its checksum fits. */
+const readBlock = (table: Uint8Array, block: Block): Uint8Array | undefined => {
+  if (!isWhole(table, block)) return undefined;
+  const { offset, size } = block;
   const content = table.subarray(offset, offset + size);
   return table[offset + size] === 1 ? unsnappy(content) : content;
 };
 
+/** An entry of an index: a block, and a key that is at least as high as those in it and below those of the next. */
+export interface IndexEntry extends Block {
+  readonly key: Uint8Array;
+}
+
+const blockAt = (cursor: Cursor): Block => ({ offset: cursor.varint(), size: cursor.varint() });
+
 /** The blocks that an index names. */
-const blocksOf = (index: Uint8Array): readonly Block[] => {
+const entriesOf = (index: Uint8Array): readonly IndexEntry[] => {
   const view = new DataView(index.buffer, index.byteOffset, index.byteLength);
   const restarts = view.getUint32(index.byteLength - 4, true);
   const end = index.byteLength - 4 - 4 * restarts;
   const cursor = new Cursor(index);
-  const blocks: Block[] = [];
+  const entries: IndexEntry[] = [];
+  let key: Uint8Array = new Uint8Array(0);
   while (cursor.at < end) {
-    cursor.varint();
-    const own = cursor.varint();
-    const value = cursor.varint();
-    cursor.at += own;
-    blocks.push(new Cursor(index, cursor.at).block());
-    cursor.at += value;
+    const [shared, own, value] = [cursor.varint(), cursor.varint(), cursor.varint()];
+    key = Buffer.concat([key.subarray(0, shared), cursor.bytes(own)]);
+    entries.push({ key, ...blockAt(new Cursor(cursor.bytes(value))) });
   }
-  return blocks;
+  return entries;
 };
 
-/** What is damaged in a table, as an end of a sentence; undefined if nothing is. */
-export const damageInTable = (table: Uint8Array): string | undefined => {
+/** What a table turns out to be: whole, with blocks that cannot be read, or nothing that can be read at all. */
+export type TableState =
+  | { readonly kind: 'whole' }
+  | {
+      readonly kind: 'blocks';
+      readonly what: string;
+      readonly entries: readonly IndexEntry[];
+      /** Which of the entries' blocks are damaged. Empty: the damage is in what only makes reading faster. */
+      readonly bad: ReadonlySet<IndexEntry>;
+    }
+  | { readonly kind: 'unreadable'; readonly what: string };
+
+/** So many bytes are looked at before others have their turn: a server may run in this process. */
+const STRIDE_BYTES = 512 * 1024;
+
+/** Those that are damaged. */
+const badOf = async <B extends Block>(table: Uint8Array, blocks: readonly B[]): Promise<readonly B[]> => {
+  const bad: B[] = [];
+  let bytes = 0;
+  for (const block of blocks) {
+    if (!isWhole(table, block)) bad.push(block);
+    bytes += block.size;
+    if (bytes < STRIDE_BYTES) continue;
+    bytes = 0;
+    await setImmediate();
+  }
+  return bad;
+};
+
+const inspectBlocks = async (table: Uint8Array): Promise<TableState> => {
   const footer = table.length - FOOTER_BYTES;
-  if (footer < 0 || MAGIC.some((byte, i) => table[table.length - 8 + i] !== byte)) return 'does not end like one';
+  const cursor = new Cursor(table, footer);
+  const [metaBlock, indexBlock] = [blockAt(cursor), blockAt(cursor)];
+  const index = readBlock(table, indexBlock);
+  if (index === undefined) return { kind: 'unreadable', what: 'has a damaged index' };
+  const entries = entriesOf(index);
+  const bad = await badOf(table, entries);
+  const meta = readBlock(table, metaBlock);
+  const filters = meta === undefined ? [metaBlock] : await badOf(table, entriesOf(meta));
+  const [first] = [...bad, ...filters].toSorted((a, b) => a.offset - b.offset);
+  if (first === undefined) return { kind: 'whole' };
+  const blocks = `${bad.length} damaged of ${entries.length} blocks`;
+  const what =
+    bad.length === 0 ? 'has a damaged filter; no row is in it' : `has ${blocks}, the first at byte ${first.offset}`;
+  return { kind: 'blocks', what, entries, bad: new Set(bad) };
+};
+
+/** Compares every checksum of a table. `what` is the end of a sentence. */
+export const inspectTable = async (table: Uint8Array): Promise<TableState> => {
+  const footer = table.length - FOOTER_BYTES;
+  if (footer < 0 || MAGIC.some((byte, i) => table[table.length - 8 + i] !== byte))
+    return { kind: 'unreadable', what: 'does not end like one' };
   try {
-    const cursor = new Cursor(table, footer);
-    const meta = readBlock(table, cursor.block());
-    const index = readBlock(table, cursor.block());
-    if (meta === undefined || index === undefined) return 'has a damaged index';
-    const blocks = [...blocksOf(index), ...blocksOf(meta)];
-    const bad = blocks.filter((block) => readBlock(table, block) === undefined);
-    return bad[0] === undefined
-      ? undefined
-      : `has ${bad.length} damaged of ${blocks.length} blocks, the first at byte ${bad[0].offset}`;
+    return await inspectBlocks(table);
   } catch (cause) {
-    if (cause instanceof RangeError) return `cannot be read (${cause.message})`;
+    if (cause instanceof RangeError) return { kind: 'unreadable', what: `cannot be read (${cause.message})` };
     throw cause;
   }
 };
 
-/** What is damaged in the tables of a database folder, as sentences. Tables that vanish meanwhile are none of it any more. */
-export const damageInTables = async (location: string): Promise<readonly string[]> => {
-  const found: string[] = [];
-  for (const name of (await readdir(location)).filter((file) => /\.(?:ldb|sst)$/.test(file)).toSorted()) {
-    const table = await readFile(join(location, name)).catch((cause: unknown) => {
-      if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return undefined;
-      throw cause;
-    });
-    const damage = table === undefined ? undefined : damageInTable(table);
-    if (damage !== undefined) found.push(`the table ${name} ${damage}`);
+/** A block as it stands in a table, not compressed. */
+const blockOf = (content: Uint8Array): Uint8Array => {
+  const block = Buffer.concat([content, Buffer.alloc(5)]);
+  block.writeUInt32LE(masked(crc32c(block, 0, content.length + 1)), content.length + 1);
+  return block;
+};
+
+/** Entries in the form of a block, each with its whole key. */
+const indexOf = (entries: readonly IndexEntry[]): Uint8Array => {
+  const parts: Uint8Array[] = [];
+  const restarts = Buffer.alloc(4 * entries.length + 4);
+  let at = 0;
+  for (const [i, { key, offset, size }] of entries.entries()) {
+    const place = [...varint(offset), ...varint(size)];
+    const part = Buffer.concat([
+      Uint8Array.from([0, ...varint(key.length), place.length]),
+      key,
+      Uint8Array.from(place),
+    ]);
+    restarts.writeUInt32LE(at, 4 * i);
+    at += part.length;
+    parts.push(part);
   }
-  return found;
+  restarts.writeUInt32LE(entries.length, 4 * entries.length);
+  return Buffer.concat([...parts, restarts]);
+};
+
+/**
+ * The end of a table in place of its last 48 bytes, so that only these blocks are read: a footer where the database looks
+ * for it, and behind it an index of them and no filter.
+ */
+export const endOfTable = (bytes: number, entries: readonly IndexEntry[]): Uint8Array => {
+  const [meta, index] = [blockOf(indexOf([])), blockOf(indexOf(entries))];
+  const places = [bytes, meta.length - 5, bytes + meta.length, index.length - 5].flatMap((number) => varint(number));
+  const footer = Buffer.alloc(FOOTER_BYTES);
+  footer.set(places);
+  footer.set(MAGIC, FOOTER_BYTES - 8);
+  return Buffer.concat([footer, meta, index]);
 };

@@ -3,12 +3,15 @@
  * answer in an outbox names a message that is there, rosters and users' own rows say the same, buckets are named. Memory
  * stays bounded whatever the store's size.
  */
-import { idOfKey } from '../../core/rows.ts';
+import { bucketKey, idOfKey } from '../../core/rows.ts';
+import type { Damage, Doubt } from '../../ports/damage.ts';
 import type { Row, Store } from '../../ports/store.ts';
+import { readLogHead } from '../log-head.ts';
 import { isLog } from '../log-run.ts';
 import { checkConversation } from './conversation.ts';
+import { sentenceOf } from './damage.ts';
 import { Findings } from './report.ts';
-import type { FsckReport } from './report.ts';
+import type { FsckReport, Kind } from './report.ts';
 import { checkName, checkUser } from './user.ts';
 
 const PAGE = 1_000;
@@ -26,13 +29,23 @@ async function* everything(store: Store): AsyncGenerator<Row> {
 class Walk {
   readonly #store: Store;
   readonly #found: Findings;
+  readonly #doubt: Doubt;
   #entity = '';
   /** Rows of logs that the scan showed, by kind: those that no entity's check met belong to none. */
   readonly seen = { c: 0, u: 0, t: 0 };
 
-  constructor(store: Store, found: Findings) {
+  constructor(store: Store, found: Findings, doubt: Doubt) {
     this.#store = store;
     this.#found = found;
+    this.#doubt = doubt;
+  }
+
+  /** Whether rows of an entity that has no fault, or the end of its log, may be missing. */
+  async #isUnsure(entity: string): Promise<boolean> {
+    if (await this.#doubt(entity)) return true;
+    if (entity.startsWith('n/')) return false;
+    const { log, last } = await readLogHead(this.#store, entity);
+    return this.#doubt(bucketKey(entity, log.bucket), last?.key);
   }
 
   async row({ partition, key }: Row): Promise<void> {
@@ -47,32 +60,47 @@ class Walk {
     if (partition === this.#entity) return;
     this.#entity = partition;
     const [store, found, id] = [this.#store, this.#found, idOfKey(partition)];
-    if (kind === 'c/') await found.entity('conversations', partition, () => checkConversation(store, found, id));
-    else if (kind === 'u/') await found.entity('users', partition, () => checkUser(store, found, id));
-    else if (kind === 'n/') await found.entity('names', partition, () => checkName(store, found, id));
+    const entity = (of: Kind, check: () => Promise<void>) =>
+      found.entity(of, partition, check, () => this.#isUnsure(partition));
+    if (kind === 'c/') await entity('conversations', () => checkConversation(store, found, id));
+    else if (kind === 'u/') await entity('users', () => checkUser(store, found, id));
+    else if (kind === 'n/') await entity('names', () => checkName(store, found, id));
     else if (kind !== 'p/' && partition !== 'i') found.fault(partition, `nobody knows a row "${key}"`);
   }
 }
 
+/** So many entities are named that have nothing but rows of logs. */
+const MAX_STRAYS = 10_000;
+
 /** Names the entities of log rows that belong to none; only done when there are such. */
 const nameStrays = async (store: Store, found: Findings): Promise<void> => {
+  const named = new Set<string>();
   let last = '';
   for await (const { partition } of everything(store)) {
     if (!isLog(partition) || partition === last) continue;
     last = partition;
     const [kind, id] = partition.split('/');
     const entity = `${kind === 't' ? 'c' : kind}/${id}`;
-    const rows = await store.range(entity, { limit: 1 });
-    if (rows.length === 0)
-      found.fault(entity, `rows of ${partition} belong to nothing: the rows of ${entity} are missing`);
+    if (named.has(entity) || named.size === MAX_STRAYS) continue;
+    if ((await store.range(entity, { limit: 1 })).length > 0) continue;
+    named.add(entity);
+    const what = `rows of ${partition} belong to nothing: the rows of ${entity} are missing`;
+    if (kind === 'u') found.lost('users', entity, what);
+    else found.lost('conversations', entity, what);
   }
 };
 
-/** Checks everything. `alsoFound`: faults known already, of the files for instance. */
-export const fsck = async (store: Store, alsoFound: readonly string[] = []): Promise<FsckReport> => {
+const NO_DOUBT: Doubt = () => Promise.resolve(false);
+
+/** Checks everything. `damage`: what is known already, of the files for instance. */
+export const fsck = async (
+  store: Store,
+  damage: readonly Damage[] = [],
+  doubt: Doubt = NO_DOUBT,
+): Promise<FsckReport> => {
   const found = new Findings();
-  for (const what of alsoFound) found.fault('store', what);
-  const walk = new Walk(store, found);
+  for (const of of damage) found.fault('store', sentenceOf(of));
+  const walk = new Walk(store, found, doubt);
   try {
     for await (const row of everything(store)) await walk.row(row);
     const { c, u, t } = walk.seen;

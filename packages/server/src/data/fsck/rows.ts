@@ -73,11 +73,7 @@ export async function* walkLog(
       );
       const numbered = page.map(({ key, value }) => ({ n: numberOf(bucket, key), value }));
       for (const { n } of numbered) {
-        if (n !== expected)
-          found.fault(
-            entity,
-            n > expected + 1 ? `numbers ${expected} to ${n - 1} are missing` : `number ${expected} is missing`,
-          );
+        if (n !== expected) found.missing(entity, expected, n - 1);
         expected = n + 1;
       }
       yield numbered;
@@ -87,7 +83,7 @@ export async function* walkLog(
     }
     const end = (bucket + 1) * BUCKET_SIZE;
     if (bucket < newest && expected < end) {
-      found.fault(entity, `numbers ${expected} to ${end - 1} are missing`);
+      found.missing(entity, expected, end - 1);
       expected = end;
     }
   }

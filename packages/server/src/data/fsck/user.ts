@@ -11,7 +11,7 @@ import {
   userKey,
 } from '../../core/rows.ts';
 import type { Account, EntryRow, Holder, InConversation, LogState } from '../../core/rows.ts';
-import type { RowRef, Store } from '../../ports/store.ts';
+import type { Store } from '../../ports/store.ts';
 import { accessOf, accessRows } from '../access.ts';
 import { readLogHead } from '../log-head.ts';
 import type { Findings } from './report.ts';
@@ -70,6 +70,21 @@ const readOwn = async (store: Store, found: Findings, user: UserId): Promise<Own
 /** Where the messages of each conversation have got to in a user's log. */
 type Reached = Map<ConversationId, number>;
 
+/** Where the walk through a user's log has got to. */
+interface Walked {
+  readonly reached: Reached;
+  next: number | undefined;
+}
+
+/** Entries that point, in order, to numbers of one conversation that are not there. */
+interface Dangling {
+  readonly conversation: ConversationId;
+  readonly firstEntry: number;
+  lastEntry: number;
+  readonly firstSeq: number;
+  lastSeq: number;
+}
+
 const entryOf = (found: Findings, entity: string, { n, value }: Numbered): EntryRow | undefined => {
   try {
     return decodeEntry(value);
@@ -92,15 +107,57 @@ const noteMembership = (found: Findings, entity: string, n: number, fields: stri
   else reached.delete(entry.conversation);
 };
 
+interface Pointer {
+  readonly n: number;
+  readonly conversation: ConversationId;
+  readonly seq: number;
+}
+
+/** Tells of pointers to messages that are not there, a run of them in one line. */
+const checkPointers = async (
+  store: Store,
+  found: Findings,
+  entity: string,
+  pointers: readonly Pointer[],
+): Promise<void> => {
+  const messages = await valuesOf(
+    store,
+    pointers.map(({ conversation, seq }) => logRow(conversationKey(conversation), seq)),
+  );
+  const runs: Dangling[] = [];
+  const newest = new Map<ConversationId, Dangling>();
+  for (const [i, { n, conversation, seq }] of pointers.entries()) {
+    if (messages[i] !== undefined) continue;
+    const run = newest.get(conversation);
+    if (run !== undefined && seq === run.lastSeq + 1) [run.lastEntry, run.lastSeq] = [n, seq];
+    else {
+      const begun = { conversation, firstEntry: n, lastEntry: n, firstSeq: seq, lastSeq: seq };
+      newest.set(conversation, begun);
+      runs.push(begun);
+    }
+  }
+  for (const { conversation, firstEntry, lastEntry, firstSeq, lastSeq } of runs)
+    found.fault(
+      entity,
+      firstSeq === lastSeq
+        ? `entry ${firstEntry} points to number ${firstSeq} of ${conversation}, which is not there`
+        : `${lastSeq - firstSeq + 1} entries from ${firstEntry} to ${lastEntry} point to numbers ${firstSeq} to ${lastSeq} of ${conversation}, which are not there`,
+    );
+};
+
 const checkEntries = async (
   store: Store,
   found: Findings,
   entity: string,
   page: readonly Numbered[],
-  reached: Reached,
+  walked: Walked,
 ): Promise<void> => {
-  const pointed: (RowRef & { readonly n: number; readonly what: string })[] = [];
+  const pointed: Pointer[] = [];
+  const { reached } = walked;
   for (const numbered of page) {
+    // Where entries are missing nobody knows what they were; that they are was told.
+    if (walked.next !== undefined && numbered.n !== walked.next) reached.clear();
+    walked.next = numbered.n + 1;
     const row = entryOf(found, entity, numbered);
     if (row === undefined) continue;
     if (row.kind === 'fields') {
@@ -112,16 +169,10 @@ const checkEntries = async (
     if (before !== undefined && seq !== before + 1)
       found.fault(entity, `entry ${numbered.n} points to number ${seq} of ${conversation} after ${before}`);
     reached.set(conversation, seq);
-    pointed.push({
-      n: numbered.n,
-      what: `number ${seq} of ${conversation}`,
-      ...logRow(conversationKey(conversation), seq),
-    });
+    pointed.push({ n: numbered.n, conversation, seq });
   }
   found.count('entries', page.length);
-  const messages = await valuesOf(store, pointed);
-  for (const [i, { n, what }] of pointed.entries())
-    if (messages[i] === undefined) found.fault(entity, `entry ${n} points to ${what}, which is not there`);
+  await checkPointers(store, found, entity, pointed);
 };
 
 /** A member's entries go on to the end of the conversation (both are of one batch in one process). */
@@ -139,12 +190,12 @@ const checkReached = async (store: Store, found: Findings, user: UserId, reached
 export const checkUser = async (store: Store, found: Findings, user: UserId): Promise<void> => {
   const entity = userKey(user);
   const { account, log } = await readOwn(store, found, user);
-  const reached: Reached = new Map();
+  const walked: Walked = { reached: new Map(), next: undefined };
   const entriesBefore = found.counted('entries');
   const oldest = log.begun?.[0]?.[0] ?? 0;
   for await (const page of walkLog(store, found, entity, oldest, log.bucket))
-    await checkEntries(store, found, entity, page, reached);
-  await checkReached(store, found, user, reached);
+    await checkEntries(store, found, entity, page, walked);
+  await checkReached(store, found, user, walked.reached);
   if (account === undefined) {
     if (found.counted('entries') > entriesBefore) found.fault(entity, 'there are entries, but no account');
     return;
