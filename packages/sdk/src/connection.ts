@@ -65,13 +65,17 @@ export class Connection {
     this.#events = events;
     this.#stopTimer = clock.after(ANSWER_MS, () => this.end(1006));
     socket.binaryType = 'arraybuffer';
+    let opened = false;
     socket.addEventListener('open', () => {
+      opened = true;
       this.request('hello', { ...hello, versions: [...PROTOCOL_VERSIONS] }, (answer) => this.#welcome(answer));
     });
     socket.addEventListener('message', ({ data }) => this.#receive(data));
     socket.addEventListener('close', ({ code }) => this.end(code));
-    // An error is always followed by a close; without a listener some platforms throw.
-    socket.addEventListener('error', () => undefined);
+    // A close follows, but not in Node 22 when no connection could be made.
+    socket.addEventListener('error', () => {
+      if (!opened) this.end(1006);
+    });
   }
 
   /** Whether requests can be sent over it. */
