@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from 'bun:test';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient, logIn, selfId, signUp } from '@duolog/sdk';
 import { Stage, until } from './server-process.ts';
@@ -130,4 +131,64 @@ test('a server does not serve a damaged store, says to run fsck, and fsck says w
   await until('nothing is left of the check', () =>
     readdirSync(join(data, 'ledger')).every((file) => !file.startsWith('check-')),
   );
+}, 60_000);
+
+/** Texts that cannot be compressed: so they stand in a table as they are. */
+const texts = Array.from({ length: 40 }, () => randomBytes(120).toString('base64'));
+
+/** A store whose messages lie in a table; returns that table. */
+const storeWithTable = async (data: string): Promise<string> => {
+  const server = await stage.serve({ DUOLOG_DATA: data });
+  const { client, say } = await talk(server.url, 'alice');
+  for (const text of texts) await say(text);
+  await client.close();
+  server.child.kill('SIGTERM');
+  await server.ended;
+  // Opening moves what is in the log to a table.
+  const again = await stage.serve({ DUOLOG_DATA: data });
+  again.child.kill('SIGTERM');
+  await again.ended;
+  const tables = readdirSync(join(data, 'ledger')).filter((file) => file.endsWith('.ldb'));
+  const sizes = tables.map((name) => [statSync(join(data, 'ledger', name)).size, name] as const);
+  return join(data, 'ledger', sizes.toSorted(([a], [b]) => b - a)[0]?.[1] ?? '');
+};
+
+const damage = (table: string): Buffer => {
+  const bytes = readFileSync(table);
+  const at = bytes.indexOf(texts[20]?.slice(40, 60) ?? '');
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+  writeFileSync(table, bytes);
+  return bytes;
+};
+
+test('with a damaged table fsck tells what is missing and what is whole, and no backup is written, with and without a server [STO11] [STO12] [OPS7]', async () => {
+  const folder = stage.folder();
+  const [data, file] = [join(folder, 'data'), join(folder, 'backup')];
+  const table = await storeWithTable(data);
+  const server = await stage.serve({ DUOLOG_DATA: data });
+  const spoilt = damage(table);
+  for (const running of [true, false]) {
+    const text = await run(['fsck', '--data', data]);
+    expect(text).toMatchObject({ code: 1, stderr: '' });
+    expect(text.stdout).toMatch(/^conversations +0 whole, 1 damaged\nusers +0 whole, 1 damaged\nnames +1 whole\n/);
+    expect(text.stdout).toMatch(
+      /\nstore: the table \d+\.ldb has 1 damaged of \d+ blocks, .*: its rows from number \d+ of c\//,
+    );
+    expect(text.stdout).toMatch(/\nc\/\S+: numbers \d+ to \d+ are missing\n/);
+    expect(text.stdout).toMatch(/\nWhat to do: stop the server, restore the last backup/);
+    const backup = await run(['backup', file, '--data', data]);
+    expect(backup).toMatchObject({ code: 1, stdout: '' });
+    expect(backup.stderr).toMatch(
+      /^duolog backup: The store in \S+ is damaged: the table \d+\.ldb has 1 damaged of .*\. No backup was written; .*"duolog fsck".*"duolog restore".*\n$/,
+    );
+    expect(readdirSync(folder)).toEqual(['data']);
+    if (!running) continue;
+    server.child.kill('SIGTERM');
+    expect(await server.ended).toBe(0);
+  }
+  expect(readFileSync(table).equals(spoilt)).toBe(true);
+  rmSync(table);
+  const refused = await run(['backup', file, '--data', data]);
+  expect(refused.stderr).toMatch(/the table \d+\.ldb is missing\. No backup was written/);
+  expect((await run(['fsck', '--data', data])).stdout).toMatch(/store: the table \d+\.ldb is missing: its rows/);
 }, 60_000);

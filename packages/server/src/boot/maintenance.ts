@@ -7,7 +7,7 @@ import { reportLines } from '../data/fsck/report.ts';
 import type { FsckReport } from '../data/fsck/report.ts';
 import { systemClock } from '../engines/clock-system.ts';
 import type { Level } from '../engines/ledger-level.ts';
-import { writeBackup } from '../engines/level-backup.ts';
+import { refuseDamaged, writeBackup } from '../engines/level-backup.ts';
 import type { BackupSummary } from '../engines/level-backup.ts';
 import { openForCheck } from '../engines/level-check.ts';
 import type { Checked } from '../engines/level-check.ts';
@@ -57,6 +57,7 @@ export const backupStore = async (directory: string, file: string): Promise<Back
   // The answer of this program's own server, in the form in which it sends it.
   if (done !== undefined) return done as BackupSummary;
   const { writeBufferBytes } = LEVEL_LIMITS;
+  await refuseDamaged(directory, ALSO_OURS);
   const { db, installation } = await openExisting({ directory, layout: LAYOUT, writeBufferBytes, alsoOurs: ALSO_OURS });
   try {
     const now = systemClock.now();

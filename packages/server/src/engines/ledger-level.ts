@@ -6,7 +6,7 @@ import type { DuologError } from '@duolog/protocol';
 import type { Clock } from '../ports/clock.ts';
 import type { Ledger, ParcelData } from '../ports/ledger.ts';
 import type { Store } from '../ports/store.ts';
-import { writeBackup } from './level-backup.ts';
+import { refuseDamaged, writeBackup } from './level-backup.ts';
 import type { BackupSummary } from './level-backup.ts';
 import type { LevelLayout } from './level-chain.ts';
 import { checkRunning } from './level-check.ts';
@@ -77,15 +77,11 @@ const openWhole = async <P extends ParcelData>(options: LevelOptions): Promise<L
       store,
       installation,
       db,
-      backup: (file) =>
-        writeBackup({
-          db,
-          installation,
-          directory,
-          ...(alsoOurs === undefined ? {} : { alsoOurs }),
-          file,
-          now: clock.now(),
-        }),
+      backup: async (file) => {
+        await refuseDamaged(directory, alsoOurs);
+        const also = alsoOurs === undefined ? {} : { alsoOurs };
+        return writeBackup({ db, installation, directory, ...also, file, now: clock.now() });
+      },
       check: () => checkRunning({ db, places, directory, layout }),
       close,
     };

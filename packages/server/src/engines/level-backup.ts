@@ -14,12 +14,13 @@ import { promisify } from 'node:util';
 import { deflateRaw } from 'node:zlib';
 import { DuologError, randomId } from '@duolog/protocol';
 import { digestPartitions, newestDigest } from './level-chain.ts';
-import { codeOf, messageOf } from './level-folder.ts';
+import { LEDGER_FOLDER, codeOf, inspectFolder, messageOf } from './level-folder.ts';
 import type { Database } from './level-folder.ts';
 import { FIRST_ROW, parcelsBounds, splitPlace } from './level-keys.ts';
 import { flush } from './level-open.ts';
 import type { Installation } from './level-open.ts';
 import type { Snapshot } from './level-places.ts';
+import { damagedTables, sentenceOf } from './level-tables.ts';
 
 export const BACKUP_LINE = 'duolog backup 1\n';
 export const FRAME = { header: 1, file: 2, rows: 3, trailer: 4 } as const;
@@ -154,6 +155,32 @@ const exists = (file: string): Promise<boolean> =>
       throw failed(cause);
     },
   );
+
+/** What is damaged in the tables, as sentences. */
+const damageIn = async (directory: string): Promise<readonly string[]> => {
+  try {
+    return (await damagedTables(join(directory, LEDGER_FOLDER))).map(sentenceOf);
+  } catch (cause) {
+    if (cause instanceof DuologError) return [cause.message];
+    throw cause;
+  }
+};
+
+/**
+ * Rejects with `internal` and what to do if a table is damaged: reading through the database compares no checksums, so a
+ * backup might hold something else than was written. To be called before one is written, and before a database is opened
+ * for it.
+ */
+export const refuseDamaged = async (directory: string, alsoOurs: readonly string[] = []): Promise<void> => {
+  if ((await inspectFolder(directory, alsoOurs)) === 'empty') return;
+  const [first, ...more] = await damageIn(directory);
+  if (first === undefined) return;
+  const rest = more.length === 0 ? '' : ` (and ${more.length} more)`;
+  throw new DuologError(
+    'internal',
+    `The store in ${directory} is damaged: ${first}${rest}. No backup was written; keep the ones there are. "duolog fsck" tells what is damaged and what is whole, "duolog restore" makes a store of the last backup.`,
+  );
+};
 
 /**
  * Writes a backup of this moment. The file appears under its name when it is whole and flushed. It holds password hashes

@@ -41,8 +41,10 @@ export const splitPlace = (place: string): readonly [partition: string, key: str
 export const keysOf = (place: string): readonly [partition: string, key: string] => {
   if (place.startsWith(OWN)) return ['', ''];
   const start = place.startsWith(SHELVED) ? place.indexOf('/') + 1 : 0;
-  const [partition = '', key = ''] = place.slice(start).split(SEPARATOR);
-  return [partition, key.startsWith(OWN) ? '' : key];
+  const cut = place.indexOf(SEPARATOR, start);
+  if (cut < 0) return [place.slice(start), ''];
+  const key = place.slice(cut + 1);
+  return [place.slice(start, cut), key.startsWith(OWN) ? '' : key];
 };
 
 /** The area of a row of a log, by its place. */

@@ -5,10 +5,14 @@ import type { RowRef } from './store.ts';
 export interface Damage {
   /** A sentence without its end. */
   readonly what: string;
-  /** What cannot be read because of it: spans of rows, both ends included, in an order of the engine's own. An end whose partition is empty is no row of the Store. */
+  /** What cannot be read because of it. */
   readonly unread: readonly Unread[];
 }
 
+/**
+ * A span of rows, both ends included, in an order of the engine's own. A key may be cut short, and one that ends with NUL
+ * stands for the next above it; an empty partition for what is no row of the Store.
+ */
 export interface Unread {
   readonly from: RowRef;
   readonly to: RowRef;

@@ -1,25 +1,31 @@
 /** Damage of files in words. */
-import { BUCKET_SIZE, numberOf } from '../../core/rows.ts';
+import { numberOf } from '../../core/rows.ts';
 import type { Damage, Unread } from '../../ports/damage.ts';
 import type { RowRef } from '../../ports/store.ts';
 import { isLog } from '../log-run.ts';
 
-const PLACE = /^[0-9a-f]{1,3}$/;
+const PLACE_CHARS = 3;
+const PLACE = /^[0-9a-f]{1,3}\0?$/;
+
+/** The number in a log that a span begins or ends with. */
+const numberAt = (bucket: number, key: string, end: keyof Unread): number => {
+  const n = numberOf(bucket, key.slice(0, PLACE_CHARS).replace('\0', '').padEnd(PLACE_CHARS, '0'));
+  if (end === 'from') return key.length > PLACE_CHARS ? n + 1 : n;
+  // A key that is cut short is below all that it begins.
+  return key.length < PLACE_CHARS ? n - 1 : n;
+};
 
 /** Where a row is in the terms of this report: an entity, with a number of its log if there is one. */
-const wordsOf = ({ partition, key }: RowRef): string => {
+const wordsOf = ({ partition, key }: RowRef, end: keyof Unread): string => {
   if (partition === '') return 'the records of the store';
   if (!isLog(partition)) return partition;
   const [kind, id, bucket] = partition.split('/');
   const entity = `${kind === 't' ? 'c' : kind}/${id}`;
-  // Where a span ends a key may be cut short.
-  if (!PLACE.test(key) || !Number.isSafeInteger(Number(bucket))) return entity;
-  const n = numberOf(Number(bucket), key.padEnd(3, '0').slice(0, 3));
-  return n < BUCKET_SIZE * (Number(bucket) + 1) ? `number ${n} of ${entity}` : entity;
+  return PLACE.test(key) && bucket !== undefined ? `number ${numberAt(Number(bucket), key, end)} of ${entity}` : entity;
 };
 
 const spanOf = ({ from, to }: Unread): string => {
-  const [first, last] = [wordsOf(from), wordsOf(to)];
+  const [first, last] = [wordsOf(from, 'from'), wordsOf(to, 'to')];
   return first === last ? `in ${first}` : `from ${first} to ${last}`;
 };
 
@@ -31,5 +37,5 @@ export const sentenceOf = ({ what, unread }: Damage): string => {
   if (unread.length === 0) return what;
   const spans = unread.slice(0, MAX_SPANS).map(spanOf);
   const rest = unread.length - spans.length;
-  return `${what}; what it has ${spans.join(', ')}${rest === 0 ? '' : ` and in ${rest} more places`} cannot be read`;
+  return `${what}: its rows ${spans.join(', ')}${rest === 0 ? '' : ` and in ${rest} more places`} cannot be read`;
 };

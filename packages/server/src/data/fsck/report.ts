@@ -129,11 +129,31 @@ const tally = (what: string, { whole, damaged, unsure }: Tally): string => {
 
 /** Lines of one kind: not more than people read. */
 const lines = (all: readonly string[], count: number): readonly string[] => {
-  if (all.length === 0) return [];
   const shown = all.slice(0, MAX_LINES);
-  const rest = count - shown.length;
-  return ['', ...shown, ...(rest === 0 ? [] : [`… and ${rest} more (--json tells the first 1,000)`])];
+  return shown.length === count
+    ? shown
+    : [...shown, `… and ${count - shown.length} more (--json names the first 1,000)`];
 };
+
+const faultLines = ({ faults, faultCount }: FsckReport): readonly string[] =>
+  faultCount === 0
+    ? []
+    : [
+        '',
+        ...lines(
+          faults.map(({ entity, what }) => `${entity}: ${what}`),
+          faultCount,
+        ),
+      ];
+
+const unsureLines = ({ unsure, conversations, users, names }: FsckReport): readonly string[] =>
+  unsure.length === 0
+    ? []
+    : [
+        '',
+        'No fault was found in these, but what cannot be read may have held something newer of them:',
+        ...lines(unsure, conversations.unsure + users.unsure + names.unsure),
+      ];
 
 const end = (report: FsckReport): readonly string[] =>
   report.ok
@@ -147,7 +167,6 @@ const end = (report: FsckReport): readonly string[] =>
 /** The report for people, in lines. */
 export const reportLines = (report: FsckReport): readonly string[] => {
   const { missing, conversations, users, names } = report;
-  const unsure = conversations.unsure + users.unsure + names.unsure;
   return [
     tally('conversations', conversations),
     tally('users', users),
@@ -156,14 +175,8 @@ export const reportLines = (report: FsckReport): readonly string[] => {
     ...(missing.messages + missing.entries === 0
       ? []
       : [`${'missing'.padEnd(14)}${String(missing.messages).padStart(10)} messages, ${missing.entries} entries`]),
-    ...lines(
-      report.faults.map(({ entity, what }) => `${entity}: ${what}`),
-      report.faultCount,
-    ),
-    ...lines(
-      report.unsure.map((entity) => `${entity}: no fault, but what cannot be read may have held something newer`),
-      unsure,
-    ),
+    ...faultLines(report),
+    ...unsureLines(report),
     '',
     ...end(report),
   ];
