@@ -42,7 +42,13 @@ export const post = async <M extends MethodName>(
   return body as Result<M>;
 };
 
-/** A command that is repeated, at most five times, until its outcome is known. */
+/** A wait that is longer than this is for a person to decide on. */
+const MAX_WAIT_MS = 10_000;
+
+/**
+ * A command that is repeated, at most five times, until its outcome is known. One that is to wait longer than
+ * `MAX_WAIT_MS` rejects at once; `facts.retryAfterMs` of the error says how long.
+ */
 const postCommand = async <M extends MethodName>(
   options: HttpOptions,
   method: M,
@@ -54,7 +60,9 @@ const postCommand = async <M extends MethodName>(
       return await post(options, method, params, { outbox });
     } catch (error) {
       if (!(error instanceof DuologError) || !error.retryable || attempt === 4) throw error;
-      const delayMs = Math.max(error.facts.retryAfterMs ?? 0, backoffMs(attempt, Math.random));
+      const { retryAfterMs = 0 } = error.facts;
+      if (retryAfterMs > MAX_WAIT_MS) throw error;
+      const delayMs = Math.max(retryAfterMs, backoffMs(attempt, Math.random));
       await withSignal(
         new Promise<void>((resolve) => void (options.clock ?? systemClock).after(delayMs, resolve)),
         options.signal,

@@ -334,6 +334,23 @@ test('a log-in is repeated while the server cannot be reached, and makes one dev
   expect(server.user(alice.user).devices).toHaveLength(2);
 });
 
+test('a sign-up that would have to wait for an hour says so at once; a short wait is made', async () => {
+  const { server, clock } = newStage();
+  const account = { url: server.url, fetch: server.fetch, clock, handle: 'carol', password: 'password' };
+  const limited = (retryAfterMs: number) => ({ error: new DuologError('rateLimited', undefined, { retryAfterMs }) });
+  const stop = server.script('account.signUp', () => limited(3_600_000));
+  expect(await signUp(account).catch((error: unknown) => error)).toMatchObject({
+    code: 'rateLimited',
+    facts: { retryAfterMs: 3_600_000 },
+  });
+  stop();
+  let asked = 0;
+  server.script('account.signUp', () => (asked++ === 0 ? limited(4000) : undefined));
+  const later = signUp(account);
+  await clock.advance(4000);
+  expect((await later).user).toBeString();
+});
+
 test('a cache of another account is refused', async () => {
   const { live, client, alice, bob } = newStage();
   const cache = memoryCache();
