@@ -9,6 +9,8 @@ export interface ConversationState {
   readonly roster: Roster | undefined;
   /** The newest seq. */
   readonly head: number;
+  /** Store partition of the newest message, once one was said. */
+  readonly logPartition?: string;
   readonly positions: Positions;
   /** Memberships that ended, of those users who were loaded for a command (they may join again). */
   readonly former: { readonly [user: UserId]: readonly FormerMember[] };

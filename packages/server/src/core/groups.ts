@@ -7,7 +7,7 @@ import type { ConversationState } from './conversation-state.ts';
 import type { Decided, Decision, Parcel, RowChange } from './decision.ts';
 import { refused, unchanged } from './decision.ts';
 import { messageParcel, placed } from './messages.ts';
-import { KEYS, conversationKey, encodeJson, formerKey } from './rows.ts';
+import { KEYS, conversationKey, encodeJson, encodeMessage, formerKey, nextPartition } from './rows.ts';
 import type { Roster, RosterMember } from './rows.ts';
 
 /** What a change of a group makes: the message that tells it, the roster as it is then, and who learns what. */
@@ -29,9 +29,10 @@ const applyChange = (
   const { conversation } = state;
   const seq = state.head + 1;
   const body = JSON.stringify({ conversation, seq, kind: 'change', sender, at: now, change: change.change });
+  const logPartition = nextPartition(conversationKey, conversation, state.logPartition, seq);
   const rows: RowChange[] = [
     { partition: conversationKey(conversation), key: KEYS.roster, value: encodeJson(change.roster) },
-    ...placed(conversation, seq, body),
+    ...placed(conversation, logPartition, seq, encodeMessage(body)),
   ];
   const parcels: Parcel[] = [];
   if (change.joined !== undefined && change.joined.length > 0) {
@@ -55,7 +56,7 @@ const applyChange = (
   }
   return {
     ok: true,
-    state: { ...state, roster: change.roster, head: seq, former },
+    state: { ...state, roster: change.roster, head: seq, logPartition, former },
     result: { seq },
     rows,
     parcels,

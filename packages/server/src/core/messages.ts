@@ -10,52 +10,21 @@ import {
   KEYS,
   bucketOf,
   conversationKey,
+  decodeMessage,
   encodeJson,
   encodeMessage,
-  logRow,
   longTextRow,
+  nextPartition,
+  placeInBucket,
 } from './rows.ts';
-import type { MessageOrigin } from './rows.ts';
 
-/**
- * The body in one piece: it is copied into a row and into the frame of each recipient, and a text of many pieces (what `+`
- * and templates make) would be put together for each of them anew.
- */
-const bodyOf = (
-  conversation: ConversationId,
-  seq: number,
-  sender: UserId,
-  at: number,
-  textJson: string,
-  end: string,
-): string =>
-  [
-    '{"conversation":"',
-    conversation,
-    '","seq":',
-    seq,
-    ',"kind":"text","sender":"',
-    sender,
-    '","at":',
-    at,
-    ',"text":',
-    textJson,
-    end,
-  ].join('');
-
-/** A message's body as it travels, and the whole text if only its beginning travels (SYN8). */
-const textBody = (
-  conversation: ConversationId,
-  seq: number,
-  sender: UserId,
-  at: number,
-  text: string,
-): { body: string; whole?: string } => {
+/** What of a text travels, as the end of a message's body, and the whole text if only its beginning travels (SYN8). */
+const textFields = (text: string): { fields: string; whole?: string } => {
   const points = text.length <= LIMITS.previewLength ? undefined : [...text];
   if (points === undefined || points.length <= LIMITS.previewLength)
-    return { body: bodyOf(conversation, seq, sender, at, JSON.stringify(text), '}') };
+    return { fields: `"text":${JSON.stringify(text)}}` };
   const preview = JSON.stringify(points.slice(0, LIMITS.previewLength).join(''));
-  return { body: bodyOf(conversation, seq, sender, at, preview, `,"length":${points.length}}`), whole: text };
+  return { fields: `"text":${preview},"length":${points.length}}`, whole: text };
 };
 
 const originOf = (envelope: Envelope): Origin | undefined =>
@@ -63,10 +32,9 @@ const originOf = (envelope: Envelope): Origin | undefined =>
     ? undefined
     : { user: envelope.user, device: envelope.device, outbox: envelope.outbox, n: envelope.n };
 
-/** Rows that place a body at the next seq: the message, and the name of a new bucket before it is used. */
-export const placed = (conversation: ConversationId, seq: number, body: string, origin?: MessageOrigin): RowChange[] => {
-  const { partition, key } = logRow(conversationKey(conversation), seq);
-  const rows: RowChange[] = [{ partition, key, value: encodeMessage(body, origin) }];
+/** Rows that place a message at the next seq: its own in this Store partition, and the name of a new bucket before it is used. */
+export const placed = (conversation: ConversationId, partition: string, seq: number, value: string): RowChange[] => {
+  const rows: RowChange[] = [{ partition, key: placeInBucket(seq), value }];
   if (seq % BUCKET_SIZE === 0)
     rows.push({
       partition: conversationKey(conversation),
@@ -99,18 +67,20 @@ export const send = (
   const { roster, conversation } = state;
   if (roster === undefined || memberOf(roster, envelope.user) === undefined) return nobody;
   const seq = state.head + 1;
-  const { body, whole } = textBody(conversation, seq, envelope.user, now, text);
+  const { fields, whole } = textFields(text);
   const origin = originOf(envelope);
-  const rows = placed(
-    conversation,
-    seq,
-    body,
+  const value = encodeMessage(
+    `{"conversation":"${conversation}","seq":${seq},"kind":"text","sender":"${envelope.user}","at":${now},${fields}`,
     origin === undefined ? undefined : { outbox: origin.outbox, n: origin.n, hash: envelope.hash },
   );
+  // Cut from the row, not the other way round: that puts the pieces together once for the row and all recipients.
+  const body = decodeMessage(value);
+  const logPartition = nextPartition(conversationKey, conversation, state.logPartition, seq);
+  const rows = placed(conversation, logPartition, seq, value);
   if (whole !== undefined) rows.unshift({ ...longTextRow(conversation, seq), value: `1${whole}` });
   return {
     ok: true,
-    state: { ...state, head: seq },
+    state: { ...state, head: seq, logPartition },
     result: { seq, at: now },
     rows,
     parcels: [messageParcel(conversation, seq, now, body, memberIds(roster), origin)],

@@ -14,7 +14,8 @@ import {
   encodeJson,
   encodePointer,
   inConversationKey,
-  logRow,
+  nextPartition,
+  placeInBucket,
   userKey,
 } from './rows.ts';
 import type { Account, InConversation, LogState } from './rows.ts';
@@ -31,6 +32,8 @@ export interface UserState {
   readonly user: UserId;
   /** The newest useq. */
   readonly head: number;
+  /** Store partition of the newest entry, once one was appended. */
+  readonly logPartition?: string;
   readonly log: LogState;
   /** Undefined: no such user; `unloaded`: nothing that was asked for needs it. */
   readonly account: Account | undefined | 'unloaded';
@@ -40,6 +43,7 @@ export interface UserState {
 
 /** A parcel that is for a user. */
 export type UserParcel = Extract<Parcel, { kind: 'message' | 'membership' | 'account' | 'handle' }>;
+type MessageParcel = Extract<Parcel, { kind: 'message' }>;
 
 const NOTHING = { account: false };
 const ACCOUNT = { account: true };
@@ -95,37 +99,55 @@ interface EntryFields {
   readonly [field: string]: string | number;
 }
 
+/** One more entry of a user's log. */
+export interface Appended {
+  readonly state: UserState;
+  readonly row: RowChange;
+  readonly delivery: Delivery;
+  /** A new bucket was begun: rows that come before the entry's, and Store partitions of which nothing is needed any more. */
+  readonly begun?: { readonly rows: readonly RowChange[]; readonly drops: readonly string[] } | undefined;
+}
+
 /** Appends one entry: its row, and its delivery to the user's devices. */
-const appendEntry = (
+const append = (
   state: UserState,
   value: string,
   fields: string,
   now: number,
   shared?: object,
   sent?: { readonly device: string; readonly fields: string },
-): Decided<UserState> => {
+): Appended => {
+  const { user, account, conversation } = state;
   const useq = state.head + 1;
-  const { partition, key } = logRow(userKey(state.user), useq);
-  const to = { kind: 'entry', user: state.user, useq, fields } as const;
-  const delivery: Delivery = shared === undefined ? to : sent === undefined ? { ...to, shared } : { ...to, sent };
-  const grown = grownLog(state, useq, now);
-  const rows: RowChange[] =
-    grown === undefined ? [{ partition, key, value }] : [...grown.rows, { partition, key, value }];
+  const logPartition = nextPartition(userKey, user, state.logPartition, useq);
+  const begun = grownLog(state, useq, now);
   return {
-    ok: true,
-    state: { ...state, head: useq, log: grown?.log ?? state.log },
-    result: {},
-    rows,
-    parcels: [],
-    deliveries: [delivery],
-    ...(grown === undefined ? {} : { drops: grown.drops }),
+    state: { user, head: useq, logPartition, log: begun?.log ?? state.log, account, conversation },
+    row: { partition: logPartition, key: placeInBucket(useq), value },
+    delivery:
+      sent !== undefined
+        ? { kind: 'entry', user, useq, fields, sent }
+        : shared !== undefined
+          ? { kind: 'entry', user, useq, fields, shared }
+          : { kind: 'entry', user, useq, fields },
+    begun,
   };
 };
+
+const decidedOf = ({ state, row, delivery, begun }: Appended): Decided<UserState> => ({
+  ok: true,
+  state,
+  result: {},
+  rows: begun === undefined ? [row] : [...begun.rows, row],
+  parcels: [],
+  deliveries: [delivery],
+  ...(begun === undefined ? {} : { drops: begun.drops }),
+});
 
 /** Appends an entry that is no message: its fields are its row. */
 const appendFields = (state: UserState, entry: EntryFields, now: number): Decided<UserState> => {
   const fields = JSON.stringify(entry).slice(1, -1);
-  return appendEntry(state, encodeFields(fields), fields, now);
+  return decidedOf(append(state, encodeFields(fields), fields, now));
 };
 
 const withAccount = (state: UserState, account: Account, entry: EntryFields, now: number): Decided<UserState> => {
@@ -207,20 +229,27 @@ const takeAccount = (
   return { ...decided, parcels: [{ kind: 'confirmed', handle, user: state.user, claimedAt }] };
 };
 
+/**
+ * Takes a message. Most of what an owner does is done here, so it makes no more than is needed. `pointer` is the entry's
+ * row, the same for all recipients ({@link encodePointer}).
+ */
+export const takeMessageParcel = (state: UserState, parcel: MessageParcel, pointer: string, now: number): Appended => {
+  const { conversation, seq, at, fields, origin } = parcel;
+  const sent =
+    origin?.user === state.user
+      ? {
+          device: origin.device,
+          fields: `"kind":"sent","conversation":"${conversation}","seq":${seq},"at":${at},"outbox":"${origin.outbox}","n":${origin.n}`,
+        }
+      : undefined;
+  return append(state, pointer, fields, now, parcel, sent);
+};
+
 /** Takes a parcel of a conversation or a name. */
 export const takeUserParcel = (state: UserState, parcel: UserParcel, now: number): Decided<UserState> => {
   switch (parcel.kind) {
-    case 'message': {
-      const { conversation, seq, at, fields, origin } = parcel;
-      const sent =
-        origin?.user === state.user
-          ? {
-              device: origin.device,
-              fields: `"kind":"sent","conversation":"${conversation}","seq":${seq},"at":${at},"outbox":"${origin.outbox}","n":${origin.n}`,
-            }
-          : undefined;
-      return appendEntry(state, encodePointer(conversation, seq), fields, now, parcel, sent);
-    }
+    case 'message':
+      return decidedOf(takeMessageParcel(state, parcel, encodePointer(parcel.conversation, parcel.seq), now));
     case 'membership':
       return takeMembership(state, parcel, now);
     case 'account':

@@ -29,10 +29,13 @@ type Shelves = (string | undefined)[];
 
 export interface Places {
   readonly isLog: (partition: string) => boolean;
-  /** Loads what writing these rows takes; undefined if nothing is missing. */
-  prepare(rows: readonly Row[]): Promise<void> | undefined;
-  /** Adds rows to a batch, after `prepare`. For the writer alone, one batch after another. Returns their characters. */
-  put(batch: WriteBatch, rows: readonly Row[]): number;
+  /**
+   * Adds rows to a batch, from `from` on, as far as nothing has to be read: returns where it stopped. `load` reads what is
+   * missing there; then it goes on. For the writer alone, one batch after another.
+   */
+  put(batch: WriteBatch, rows: readonly Row[], from: number): number;
+  /** Reads what adding these rows takes. */
+  load(rows: readonly Row[]): Promise<void>;
   /** Adds the removal of a partition's rows to a batch; they are never written again. */
   drop(batch: WriteBatch, partition: string): Promise<void>;
   /** Where rows are, in a snapshot; undefined for those that are nowhere. */
@@ -89,7 +92,7 @@ export const createPlaces = async (
   let [area, chars, named] = [areaName(number), 0, false];
 
   /** Only the writer begins shelves, so what it reads here stays true while it is remembered. */
-  const load = async (partition: string): Promise<void> => {
+  const read = async (partition: string): Promise<void> => {
     const shelves: Shelves = [];
     for (const [name, found] of await db.iterator(partitionBounds(partition)).all())
       shelves[firstOfShelf(name).charCodeAt(0)] = found;
@@ -108,8 +111,7 @@ export const createPlaces = async (
     return area;
   };
 
-  const putShelved = (batch: WriteBatch, { partition, key, value }: Row): void => {
-    const shelves = remembered.get(partition) ?? [];
+  const putShelved = (batch: WriteBatch, { partition, key, value }: Row, shelves: Shelves): void => {
     const place = shelves[key.charCodeAt(0)] ?? begin(batch, partition, key, shelves);
     chars += partition.length + key.length + value.length;
     batch.put(shelvedKey(place, partition, key), value);
@@ -130,20 +132,22 @@ export const createPlaces = async (
       remembered
         .get(partition)
         ?.flatMap((place, first) => (place === undefined ? [] : [[String.fromCharCode(first), place] as const])),
-    prepare: (rows) => {
+    put: (batch, rows, from) => {
+      for (let i = from; i < rows.length; i++) {
+        const row = rows[i];
+        if (row === undefined) break;
+        const shelves = remembered.get(row.partition);
+        if (shelves !== undefined) putShelved(batch, row, shelves);
+        else if (isLog(row.partition)) return i;
+        else batch.put(rowKey(row.partition, row.key), row.value);
+      }
+      return rows.length;
+    },
+    load: async (rows) => {
       const missing = new Set<string>();
       for (const { partition } of rows)
-        if (isLog(partition) && remembered.get(partition) === undefined) missing.add(partition);
-      return missing.size === 0 ? undefined : Promise.all([...missing].map(load)).then(() => undefined);
-    },
-    put: (batch, rows) => {
-      let written = 0;
-      for (const row of rows) {
-        if (isLog(row.partition)) putShelved(batch, row);
-        else batch.put(rowKey(row.partition, row.key), row.value);
-        written += row.partition.length + row.key.length + row.value.length;
-      }
-      return written;
+        if (remembered.get(partition) === undefined && isLog(partition)) missing.add(partition);
+      await Promise.all([...missing].map(read));
     },
     drop: async (batch, partition) => {
       const noted = await db.iterator(partitionBounds(partition)).all();

@@ -37,6 +37,12 @@ export interface LevelWriterOptions {
   readonly plant?: LevelPlant | undefined;
 }
 
+const charsOf = (rows: readonly Row[]): number => {
+  let chars = 0;
+  for (const { partition, key, value } of rows) chars += partition.length + key.length + value.length;
+  return chars;
+};
+
 export const levelWriter = ({ db, places, onFatal, plant }: LevelWriterOptions): LevelWriter => {
   const sync = plant !== 'no-sync';
   let failure: DuologError | undefined;
@@ -56,10 +62,10 @@ export const levelWriter = ({ db, places, onFatal, plant }: LevelWriterOptions):
   const writeNow = async ({ rows, drops, own }: Write): Promise<void> => {
     if (failure !== undefined) throw failure;
     try {
-      const preparing = places.prepare(rows);
-      if (preparing !== undefined) await preparing;
       const batch = db.batch();
-      own(batch, places.put(batch, rows));
+      for (let put = places.put(batch, rows, 0); put < rows.length; put = places.put(batch, rows, put))
+        await places.load(rows.slice(put));
+      own(batch, charsOf(rows));
       for (const partition of drops) await places.drop(batch, partition);
       await batch.write({ sync });
     } catch (cause) {

@@ -7,8 +7,16 @@ import { refused } from '../core/decision.ts';
 import { partitionOf } from '../core/hash.ts';
 import { decideName, takeNameParcel } from '../core/names.ts';
 import { encodeOutbox, isInReach, remember } from '../core/outbox.ts';
-import { acceptedKey, conversationKey, encodeJson, nameKey, partitionKey, userKey } from '../core/rows.ts';
-import { decideUser, takeUserParcel, userNeeds } from '../core/users.ts';
+import {
+  acceptedKey,
+  conversationKey,
+  encodeJson,
+  encodePointer,
+  nameKey,
+  partitionKey,
+  userKey,
+} from '../core/rows.ts';
+import { decideUser, takeMessageParcel, takeUserParcel, userNeeds } from '../core/users.ts';
 import type { UserParcel, UserState } from '../core/users.ts';
 import { answerOf, answerTo, notLoaded, outboxOf, outcomeOf } from './answering.ts';
 import type { Entities, Entity, Remembered } from './entities.ts';
@@ -198,17 +206,23 @@ export const decideCommand = (turn: Turn, context: TurnContext, envelope: Envelo
   return outcomeOf(answer);
 };
 
-/** Takes a message for its recipients, whose logs are loaded. Most of what an owner does is done here. */
+/** Takes a message for its recipients, whose logs are loaded. */
 const takeMessage = (turn: Turn, context: TurnContext, parcel: Extract<Parcel, { kind: 'message' }>): void => {
   const { entities, now } = context;
+  const pointer = encodePointer(parcel.conversation, parcel.seq);
   for (const id of parcel.to) {
     const entity = entities.getUser(id);
     const before = entity.user;
     if (before === undefined) throw notLoaded(entity.key);
-    const decided = takeUserParcel(before, parcel, now);
-    entity.user = decided.state;
-    grow(turn, entity.key, before.head, decided.state.head);
-    follow(turn, context, entity.key, decided);
+    const { state, row, delivery, begun } = takeMessageParcel(before, parcel, pointer, now);
+    entity.user = state;
+    grow(turn, entity.key, before.head, state.head);
+    if (begun !== undefined) {
+      for (const first of begun.rows) addRow(turn, entity.key, first);
+      turn.drops.push(...begun.drops);
+    }
+    addRow(turn, entity.key, row);
+    turn.deliveries.push(delivery);
   }
 };
 
