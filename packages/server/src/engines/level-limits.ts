@@ -25,7 +25,7 @@ const MIB = 1024 * 1024;
 /** Chosen by measurement where they are about speed: docs/decisions/0002-leveldb-settings.md. */
 export const LEVEL_LIMITS: LevelLimits = {
   writeBufferBytes: 32 * MIB,
-  areaChars: 32 * MIB,
+  areaChars: 8 * MIB,
   reserveBytes: 1024 * MIB,
   digestLifeMs: 7 * 24 * 3600 * 1000,
   checkedTail: 72 * MIB,
