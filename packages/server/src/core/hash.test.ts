@@ -18,7 +18,9 @@ test('contents that differ have hashes that differ [COM10]', () => {
 });
 
 test('a hash fits an outbox row as it is [COM10]', () => {
-  fc.assert(fc.property(fc.string(), (content) => expect(contentHash('m', content)).toMatch(/^-?\d{1,10}\.-?\d{1,10}$/)));
+  fc.assert(
+    fc.property(fc.string(), (content) => expect(contentHash('m', content)).toMatch(/^-?\d{1,10}\.-?\d{1,10}$/)),
+  );
 });
 
 test('an entity is in the same partition for every node, and partitions share the entities evenly [COM2]', () => {

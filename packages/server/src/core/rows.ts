@@ -33,8 +33,12 @@ export const bucketKey = (entity: string, bucket: number): string => `${entity}/
  * The Store partition of number `n`, which follows one in the partition `before`: mostly the same. A name that is kept is
  * found faster wherever it is looked up than one that is made anew.
  */
-export const nextPartition = (entityOf: (id: string) => string, id: string, before: string | undefined, n: number): string =>
-  before !== undefined && n % BUCKET_SIZE !== 0 ? before : logRow(entityOf(id), n).partition;
+export const nextPartition = (
+  entityOf: (id: string) => string,
+  id: string,
+  before: string | undefined,
+  n: number,
+): string => (before !== undefined && n % BUCKET_SIZE !== 0 ? before : logRow(entityOf(id), n).partition);
 /** Where the whole text of a long message is kept. */
 export const longTextRow = (
   conversation: ConversationId,

@@ -47,7 +47,8 @@ export const readOutbox = async (
     const answered = answerIn(message, user, outbox);
     if (answered === undefined) continue;
     const last = answers.at(-1)?.n ?? 0;
-    if (answered.n !== last + 1) throw damaged(`outbox ${outbox} of ${user} in ${entity} goes from n = ${last} to ${answered.n}`);
+    if (answered.n !== last + 1)
+      throw damaged(`outbox ${outbox} of ${user} in ${entity} goes from n = ${last} to ${answered.n}`);
     answers = remember(answers, answered);
   }
   return { answers, head: row.head };

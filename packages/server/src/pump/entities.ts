@@ -225,8 +225,8 @@ export const createEntities = (
     return part(`${entity.key} ${key}`, async () => {
       const read = plants.has('skip-answers-in-log') ? readOutboxRow : readOutbox;
       const loaded = await read(store, entity.key, user, id);
-      let ofUser = entity.outboxes.get(user);
-      if (ofUser === undefined) entity.outboxes.set(user, (ofUser = new Map()));
+      const ofUser = entity.outboxes.get(user) ?? new Map<OutboxId, Remembered>();
+      entity.outboxes.set(user, ofUser);
       if (!ofUser.has(id)) ofUser.set(id, { key, answers: loaded?.answers ?? [], rowHead: loaded?.head });
     });
   };

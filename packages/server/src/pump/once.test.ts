@@ -80,7 +80,9 @@ test('answers are found after a restart, wherever the last row of their outbox s
         answers.push(...outcomes);
         if (restarts) await restart(rig, `owner-${++owners}`);
         const oldest = Math.max(1, answers.length - LIMITS.outboxWindow + 1);
-        const repeats = Array.from({ length: answers.length - oldest + 1 }, (_, i) => say(oldest + i, 'x', user, outbox));
+        const repeats = Array.from({ length: answers.length - oldest + 1 }, (_, i) =>
+          say(oldest + i, 'x', user, outbox),
+        );
         expect(await rig.ask(...repeats)).toEqual(answers.slice(oldest - 1));
       }
       expect(texts(rig)).toHaveLength(said);

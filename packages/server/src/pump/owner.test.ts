@@ -52,7 +52,11 @@ test('message, outbox row and the entries of all members are one batch [COM1]', 
     `u/${bob}/0 004`,
   ]);
   expect(owner.batches[0]?.parcels).toEqual([]);
-  expect(owner.batches[0]?.grown).toEqual([[`c/${direct}`, 1, 1], [`u/${alice}`, 4, 4], [`u/${bob}`, 4, 4]]);
+  expect(owner.batches[0]?.grown).toEqual([
+    [`c/${direct}`, 1, 1],
+    [`u/${alice}`, 4, 4],
+    [`u/${bob}`, 4, 4],
+  ]);
 });
 
 test('what comes during a commit shares the next one, in order [COM1] [MSG3]', async () => {

@@ -243,10 +243,22 @@ test.each(damage)('fsck finds that %s, and what is still whole [STO9]', async (_
 });
 
 test.each<readonly [string, (rows: Map<string, Row>) => void, string]>([
-  ['is there twice', (rows) => change(rows, `c/${direct}/0 005`, (value) => value.replace(' 5 ', ' 4 ')), 'which was at 4 before'],
-  ['is left out', (rows) => change(rows, `c/${direct}/0 005`, (value) => value.replace(' 5 ', ' 6 ')), 'goes from n = 4 to 6'],
+  [
+    'is there twice',
+    (rows) => change(rows, `c/${direct}/0 005`, (value) => value.replace(' 5 ', ' 4 ')),
+    'which was at 4 before',
+  ],
+  [
+    'is left out',
+    (rows) => change(rows, `c/${direct}/0 005`, (value) => value.replace(' 5 ', ' 6 ')),
+    'goes from n = 4 to 6',
+  ],
   ['has no row', (rows) => remove(rows, outbox), 'which has no row'],
-  ['is older than its row says', (rows) => change(rows, outbox, (value) => value.replace('23 ', '28 ')), 'ends before n = 4'],
+  [
+    'is older than its row says',
+    (rows) => change(rows, outbox, (value) => value.replace('23 ', '28 ')),
+    'ends before n = 4',
+  ],
   [
     'is too far behind its row',
     (rows) => change(rows, outbox, (value) => value.replace('23 ', '20 ').replace(/\[\[.*$/, '[[0,"",{}]]')),

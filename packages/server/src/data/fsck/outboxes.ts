@@ -78,7 +78,8 @@ export const conversationOutboxes = (found: Findings, entity: string): Conversat
     if (seq <= known.head) {
       if (n > known.last) found.fault(entity, `the outbox row "${key}" ends before n = ${n}, which is number ${seq}`);
     } else {
-      if (n !== known.last + 1) found.fault(entity, `"${key}" goes from n = ${known.last} to ${n}, which is number ${seq}`);
+      if (n !== known.last + 1)
+        found.fault(entity, `"${key}" goes from n = ${known.last} to ${n}, which is number ${seq}`);
       if (!isInReach(known.head, seq))
         found.fault(entity, `number ${seq} is too far behind the outbox row "${key}" to be found from it`);
       known.last = n;
