@@ -5,7 +5,7 @@ import { LevelRig, commitAll, fileOf, filesOf, flipByte } from '../../testing/le
 import { LAYOUT } from '../boot/layout.ts';
 import { openForCheck } from './level-check.ts';
 import type { Checked } from './level-check.ts';
-import { LEDGER_FOLDER } from './level-folder.ts';
+import { LEDGER_FOLDER, readingFirst } from './level-folder.ts';
 import { crc32c, damageInLog, masked } from './level-log.ts';
 import { inspectTable, unsnappy } from './level-table.ts';
 
@@ -52,6 +52,13 @@ test('a record that is not whole and is followed by another batch is damage, zer
       expect(damageInLog(spoilt)?.at).toBeLessThanOrEqual(at);
     }
   }
+});
+
+test('files of another user are named with what to do about them [STO10]', async () => {
+  const cause = Object.assign(new Error("EACCES: permission denied, open 'data/ledger/000003.log'"), {
+    code: 'EACCES',
+  });
+  await expect(readingFirst('data', () => Promise.reject(cause))).rejects.toThrow(/000003\.log.*chown -R USER data/);
 });
 
 test('snappy is read as its format says', () => {

@@ -80,14 +80,26 @@ const isCorruption = (cause: unknown): boolean =>
   codeOf(cause instanceof Error ? (cause.cause ?? cause) : cause) === 'LEVEL_CORRUPTION' ||
   /corrupt/i.test(messageOf(cause));
 
-/** Does the first reads of a data folder's database; what the database finds corrupt there rejects as damage of the store. */
+/**
+ * Does the first reads of a data folder's database; what the database finds corrupt there rejects as damage of the store,
+ * files of another user as what to do about them.
+ */
 export const readingFirst = async <T>(directory: string, read: () => Promise<T>): Promise<T> => {
   try {
     return await read();
   } catch (cause) {
-    throw !(cause instanceof DuologError) && isCorruption(cause) ? damaged(directory, messageOf(cause), cause) : cause;
+    if (cause instanceof DuologError) throw cause;
+    if (codeOf(cause) === 'EACCES' || codeOf(cause) === 'EPERM') throw forbidden(directory, cause);
+    throw isCorruption(cause) ? damaged(directory, messageOf(cause), cause) : cause;
   }
 };
+
+const forbidden = (directory: string, cause: unknown): DuologError =>
+  new DuologError(
+    'internal',
+    `The store in ${directory} has files that this user may not use (${messageOf(cause)}). Give them to the user who runs duolog: chown -R USER ${directory}`,
+    { cause },
+  );
 
 const openingFailed = (directory: string, cause: unknown): DuologError => {
   const inner = cause instanceof Error ? (cause.cause ?? cause) : cause;
