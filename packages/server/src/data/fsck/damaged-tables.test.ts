@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { LevelRig, filesOf, flipByte } from '../../../testing/level-rig.ts';
+import { LevelRig, claimed, filesOf, flipByte } from '../../../testing/level-rig.ts';
 import { DIRECTS, MESSAGES_EACH, USERS, storeInTables } from '../../../testing/level-world.ts';
 import { LAYOUT } from '../../boot/layout.ts';
 import { openForCheck } from '../../engines/level-check.ts';
@@ -193,11 +193,11 @@ test('a running server looks around its damaged tables too, while it writes on [
   const { directory, tables } = tablesOfCopy();
   const level = await rig.open(directory);
   flipByte(tables[0] ?? '', 80_000);
-  const claim = await level.ledger.claim(0);
+  const claim = await claimed(level);
   let written = 0;
   const stop = new AbortController();
   const writing = (async () => {
-    while (!stop.signal.aborted && claim !== undefined) {
+    while (!stop.signal.aborted) {
       written += 1;
       const rows = [{ partition: 'p/0', key: 'accepted/1', value: `1${written}` }];
       const stamp = claim.stamp + written;
