@@ -9,6 +9,7 @@ import {
   areaOfPlace,
   firstOfShelf,
   keysOf,
+  otherBounds,
   partitionBounds,
   rowKey,
   shelfKey,
@@ -22,7 +23,7 @@ const PAGE = 1_000;
  * has one writer.
  */
 export const nameShelves = async (db: Database, gaps: readonly Gap[]): Promise<void> => {
-  if (!isInGap(gaps, areaBounds.lt, '\u007f')) return;
+  if (!isInGap(gaps, otherBounds.gte, otherBounds.lt)) return;
   let last = '';
   const keys = db.keys(areaBounds);
   try {

@@ -1,17 +1,20 @@
 /**
  * Where things are in the embedded database, in its order of keys:
  * what the ledger keeps for itself, behind the byte 1;
- * rows of logs, in areas (level-places.ts): the byte 2, area, `/`, `<partition> NUL <key>`;
- * all other rows: `<partition> NUL <key>`; and for each shelf of a log's bucket its area: `<partition> NUL`, the byte 1, first
- * character of the keys. Partitions and keys are printable ASCII, so rows of a partition lie together, in order of key.
+ * rows that are in no log: `<partition> NUL <key>`; and for each shelf of a log's bucket its area: `<partition> NUL`, the byte
+ * 1, first character of the keys;
+ * rows of logs, in areas (level-places.ts): the byte 127, area, `/`, `<partition> NUL <key>`.
+ * Partitions and keys are printable ASCII, so rows of a partition lie together, in order of key.
  */
 import type { Grown } from '../ports/ledger.ts';
 
 const SEPARATOR = '\0';
 const OWN = '\u0001';
-const SHELVED = '\u0002';
+const SHELVED = '\u007f';
 /** Below every row of the Store, above the ledger's own. */
-export const FIRST_ROW = SHELVED;
+export const FIRST_ROW = '\u0002';
+/** Bounds of all rows that are in no log, and of what is noted of shelves. */
+export const otherBounds = { gte: FIRST_ROW, lt: SHELVED } as const;
 
 export const rowKey = (partition: string, key: string): string => partition + SEPARATOR + key;
 /** Bounds of all rows of a partition that is no log, or of what is noted of one that is. */
