@@ -24,7 +24,9 @@ export const logRow = (entity: string, n: number): { readonly partition: string;
   partition: `${entity}/${Math.floor(n / BUCKET_SIZE)}`,
   key: placeInBucket(n),
 });
-const PLACES = Array.from({ length: BUCKET_SIZE }, (_, place) => place.toString(16).padStart(3, '0'));
+/** Length of the keys in a bucket: hexadecimal digits, so that their order is that of numbers. */
+export const PLACE_CHARS = 3;
+const PLACES = Array.from({ length: BUCKET_SIZE }, (_, place) => place.toString(16).padStart(PLACE_CHARS, '0'));
 export const placeInBucket = (n: number): string => PLACES[n % BUCKET_SIZE] ?? '';
 export const numberOf = (bucket: number, key: string): number => bucket * BUCKET_SIZE + Number.parseInt(key, 16);
 export const bucketOf = (n: number): number => Math.floor(n / BUCKET_SIZE);

@@ -3,10 +3,11 @@ import { LIMITS, directId } from '@duolog/protocol';
 import { alice, bob, group } from '../../testing/people.ts';
 import type { UserCommand } from './commands.ts';
 import type { Decided, Delivery, Refused } from './decision.ts';
-import { KEYS, bucketKey, decodeEntry, inConversationKey, logRow, userKey } from './rows.ts';
+import { unchanged } from './decision.ts';
+import { KEYS, bucketKey, decodeEntry, encodePointer, inConversationKey, logRow, userKey } from './rows.ts';
 import type { Account } from './rows.ts';
-import { ENTRY_LIFE_MS, decideUser, takeUserParcel, userNeeds } from './users.ts';
-import type { UserParcel, UserState } from './users.ts';
+import { ENTRY_LIFE_MS, decideUser, takeMessageParcel, takeUserParcel, userNeeds } from './users.ts';
+import type { MessageParcel, UserParcel, UserState } from './users.ts';
 
 const now = 1_700_000_000_000;
 const conversation = directId(alice, bob);
@@ -30,13 +31,25 @@ const joined: UserParcel = {
   joinSeq: 0,
   visibleFrom: 1,
 };
-const said: Extract<UserParcel, { kind: 'message' }> = {
+const said: MessageParcel = {
   kind: 'message',
   to: [alice, bob],
   conversation,
   seq: 3,
   at: now,
   fields: '"kind":"message","message":{"seq":3}',
+};
+
+/** A message taken, in the form of any other decision. */
+const hear = (state: UserState, parcel: MessageParcel, at: number): Decided<UserState> => {
+  const pointer = encodePointer(parcel.conversation, parcel.seq);
+  const { state: next, row, delivery, begun } = takeMessageParcel(state, parcel, pointer, at);
+  return {
+    ...unchanged(next),
+    rows: [...(begun?.rows ?? []), row],
+    deliveries: [delivery],
+    ...(begun === undefined ? {} : { drops: begun.drops }),
+  };
 };
 
 const entryOf = (decided: Decided<UserState>): Extract<Delivery, { kind: 'entry' }> => {
@@ -61,19 +74,19 @@ const refusal = (state: UserState, command: UserCommand): Refused => {
 };
 
 test('a message becomes the next entry, a pointer of one row [SYN1]', () => {
-  const taken = takeUserParcel(user, said, now);
+  const taken = hear(user, said, now);
   expect(taken.state.head).toBe(11);
   expect(taken.rows).toHaveLength(1);
   expect(decodeEntry(stored(taken))).toEqual({ kind: 'pointer', conversation, seq: 3 });
   expect(taken.deliveries).toEqual([{ kind: 'entry', user: alice, useq: 11, fields: said.fields, shared: said }]);
   // Whoever gets the same message is told together.
-  expect(entryOf(takeUserParcel({ ...user, user: bob }, said, now)).shared).toBe(entryOf(taken).shared);
-  expect(takeUserParcel(taken.state, said, now).state.head).toBe(12);
+  expect(entryOf(hear({ ...user, user: bob }, said, now)).shared).toBe(entryOf(taken).shared);
+  expect(hear(taken.state, said, now).state.head).toBe(12);
 });
 
 test('the device that sent a message gets its place instead of the text, nobody else does [MSG4]', () => {
   const origin = { user: alice, device: 'phone', outbox: 'outbox-1', n: 4 };
-  const taken = takeUserParcel(user, { ...said, origin }, now);
+  const taken = hear(user, { ...said, origin }, now);
   const { fields, sent } = entryOf(taken);
   expect(fields).toBe(said.fields);
   expect(sent?.device).toBe('phone');
@@ -86,7 +99,7 @@ test('the device that sent a message gets its place instead of the text, nobody 
     n: 4,
   });
   expect(decodeEntry(stored(taken)).kind).toBe('pointer');
-  expect(entryOf(takeUserParcel({ ...user, user: bob }, { ...said, origin }, now)).sent).toBeUndefined();
+  expect(entryOf(hear({ ...user, user: bob }, { ...said, origin }, now)).sent).toBeUndefined();
 });
 
 test('joining is an entry, and a row of the user with the read position at the start [SYN4] [CON1]', () => {
@@ -250,7 +263,6 @@ test('nobody has no devices [ACC5]', () => {
 });
 
 test('only what needs it asks for the account or for the row of a conversation [COM6]', () => {
-  expect(userNeeds(said)).toEqual({ account: false });
   expect(userNeeds(joined)).toEqual({ account: false, conversation });
   expect(userNeeds({ kind: 'read', conversation, seq: 1 })).toEqual({ account: false, conversation });
   expect(userNeeds({ kind: 'revokeDevice', device: 'x' })).toEqual({ account: true });
@@ -261,7 +273,7 @@ const aged = (from: UserState, count: number, stepMs: number): { state: UserStat
   let state = from;
   const drops: string[] = [];
   for (let i = 0; i < count; i++) {
-    const taken = takeUserParcel(state, said, now + i * stepMs);
+    const taken = hear(state, said, now + i * stepMs);
     state = taken.state;
     drops.push(...(taken.drops ?? []));
   }
@@ -272,8 +284,8 @@ const day = 24 * 3600 * 1000;
 
 test('a new bucket is named with its first entry, with the time it was begun [SYN1] [SYN3]', () => {
   const full = { ...user, head: 4_094 };
-  expect(takeUserParcel(full, said, now).rows).toHaveLength(1);
-  const first = takeUserParcel({ ...user, head: 4_095 }, said, now);
+  expect(hear(full, said, now).rows).toHaveLength(1);
+  const first = hear({ ...user, head: 4_095 }, said, now);
   expect(first.state.log).toEqual({
     bucket: 1,
     begun: [
@@ -297,7 +309,7 @@ test('a bucket is dropped once, 30 days after its last entry, and never one that
   let state: UserState = { ...user, head: 4_095 };
   const drops: string[][] = [];
   for (let bucket = 1; bucket <= 8; bucket++) {
-    const taken = takeUserParcel(state, said, now + bucket * 10 * day);
+    const taken = hear(state, said, now + bucket * 10 * day);
     drops.push([...(taken.drops ?? [])]);
     state = { ...taken.state, head: (bucket + 1) * 4_096 - 1 };
   }
@@ -319,7 +331,7 @@ test('the newest bucket stays, however old [SYN3]', () => {
     },
   };
   expect(aged(begun, 4_095, 100 * day).drops).toEqual([]);
-  const next = takeUserParcel({ ...begun, head: 8_191 }, said, now + ENTRY_LIFE_MS + 1);
+  const next = hear({ ...begun, head: 8_191 }, said, now + ENTRY_LIFE_MS + 1);
   expect(next.drops).toEqual([bucketKey(userKey(alice), 0)]);
   expect(next.state.log.begun).toEqual([
     [1, now],
@@ -334,7 +346,7 @@ test('a user who fills a bucket every ten minutes for two months keeps 30 days o
   const early: number[] = [];
   for (let bucket = 1; bucket <= 60 * 24 * 6; bucket++) {
     const at = now + bucket * 600_000;
-    const taken = takeUserParcel({ ...state, head: bucket * 4_096 - 1 }, said, at);
+    const taken = hear({ ...state, head: bucket * 4_096 - 1 }, said, at);
     for (const dropped of taken.drops ?? []) {
       const number = Number(dropped.split('/').at(-1));
       // Its last entry came before the bucket after it was begun.

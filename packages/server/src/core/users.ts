@@ -41,11 +41,10 @@ export interface UserState {
   readonly conversation: InConversation | undefined;
 }
 
-/** A parcel that is for a user. */
-export type UserParcel = Extract<Parcel, { kind: 'message' | 'membership' | 'account' | 'handle' }>;
-type MessageParcel = Extract<Parcel, { kind: 'message' }>;
+/** A parcel that is for a user and is no message. */
+export type UserParcel = Extract<Parcel, { kind: 'membership' | 'account' | 'handle' }>;
+export type MessageParcel = Extract<Parcel, { kind: 'message' }>;
 
-const NOTHING = { account: false };
 const ACCOUNT = { account: true };
 
 /** Whether deciding about it takes the account, and which row of a conversation. */
@@ -53,8 +52,6 @@ export const userNeeds = (
   subject: UserCommand | UserParcel,
 ): { readonly account: boolean; readonly conversation?: ConversationId } => {
   switch (subject.kind) {
-    case 'message':
-      return NOTHING;
     case 'membership':
     case 'read':
       return { account: false, conversation: subject.conversation };
@@ -248,8 +245,6 @@ export const takeMessageParcel = (state: UserState, parcel: MessageParcel, point
 /** Takes a parcel of a conversation or a name. */
 export const takeUserParcel = (state: UserState, parcel: UserParcel, now: number): Decided<UserState> => {
   switch (parcel.kind) {
-    case 'message':
-      return decidedOf(takeMessageParcel(state, parcel, encodePointer(parcel.conversation, parcel.seq), now));
     case 'membership':
       return takeMembership(state, parcel, now);
     case 'account':

@@ -29,18 +29,14 @@ export const readOutboxRow = async (
   return value === undefined ? undefined : decodeOutbox(value);
 };
 
-/**
- * The row of one outbox with all answers given since, which messages tell. Rejects with `internal` if what is stored does
- * not fit together.
- */
-export const readOutbox = async (
+/** The row with all answers given since, which messages tell. Rejects with `internal` if what is stored does not fit together. */
+const withAnswersInLog = async (
   store: Store,
   entity: string,
   user: UserId,
   outbox: OutboxId,
-): Promise<OutboxRow | undefined> => {
-  const row = await readOutboxRow(store, entity, user, outbox);
-  if (row === undefined || !holdsMessages(entity)) return row;
+  row: OutboxRow,
+): Promise<OutboxRow> => {
   let { answers } = row;
   const damaged = (what: string): DuologError => new DuologError('internal', `The store is damaged: ${what}.`);
   for (const message of await readRun(store, entity, row.head, OUTBOX_STRIDE, damaged)) {
@@ -52,4 +48,29 @@ export const readOutbox = async (
     answers = remember(answers, answered);
   }
   return { answers, head: row.head };
+};
+
+/** Reads of logs that may be under way at once: each holds up to 64 messages, and a turn may ask for hundreds. */
+const LOGS_AT_ONCE = 8;
+
+/** Reads an outbox of an entity with all its answers; undefined: it has none. Rejects as the store does, or with `internal` if what is stored does not fit together. */
+export type ReadOutbox = (entity: string, user: UserId, outbox: OutboxId) => Promise<OutboxRow | undefined>;
+
+export const createOutboxReader = (store: Store): ReadOutbox => {
+  let reading = 0;
+  const waiting: (() => void)[] = [];
+  return async (entity, user, outbox) => {
+    const row = await readOutboxRow(store, entity, user, outbox);
+    if (row === undefined || !holdsMessages(entity)) return row;
+    if (reading >= LOGS_AT_ONCE) await new Promise<void>((resolve) => void waiting.push(resolve));
+    else reading += 1;
+    try {
+      return await withAnswersInLog(store, entity, user, outbox, row);
+    } finally {
+      // Who waits takes over the place.
+      const next = waiting.shift();
+      if (next === undefined) reading -= 1;
+      else next();
+    }
+  };
 };

@@ -101,13 +101,16 @@ describe('opening', () => {
     expect(await messagesIn(await rig.open(directory))).toEqual([1]);
   });
 
-  test('a store of a newer format is refused [STO3] [COM11]', async () => {
+  test.each([
+    ['a newer', FORMAT + 1],
+    ['an older', FORMAT - 1],
+  ])('a store of %s format is refused [STO3] [COM11]', async (which, format) => {
     const directory = rig.folder();
     const level = await rig.open(directory);
     const { partition, key } = LAYOUT.installation;
-    await level.db.put(rowKey(partition, key), encodeInstallation({ ...level.installation, format: FORMAT + 1 }));
+    await level.db.put(rowKey(partition, key), encodeInstallation({ ...level.installation, format }));
     await rig.close(level);
-    expect(await refusal(directory)).toContain(`was written by a newer duolog (format ${FORMAT + 1}`);
+    expect(await refusal(directory)).toContain(`was written by ${which} duolog (format ${format}`);
   });
 });
 

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
-import { mkdirSync, readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DuologError } from '@duolog/protocol';
 import { LevelRig, claimed, commitAll, flipByte, messageBatch, messagesIn } from '../../testing/level-rig.ts';
 import type { TestLevel } from '../../testing/level-rig.ts';
 import { LAYOUT } from '../boot/layout.ts';
+import { writeBackup } from './level-backup.ts';
+import { FORMAT } from './level-open.ts';
 import { restoreBackup } from './level-restore.ts';
 
 let rig: LevelRig;
@@ -57,6 +59,21 @@ test('what is restored is what was backed up, with a new epoch [STO7] [STO8]', a
   expect(restored.epoch).not.toBe(level.installation.epoch);
   const installation = (row: string): boolean => !row.startsWith('["i"');
   expect((await allRows(other)).filter(installation)).toEqual((await allRows(level)).filter(installation));
+});
+
+test.each([
+  ['a newer', FORMAT + 1],
+  ['an older', FORMAT - 1],
+])('a backup of %s format is refused, and nothing is left in the folder [STO3] [COM11]', async (which, format) => {
+  const level = await rig.open(rig.folder());
+  const file = newFile();
+  const { db, installation } = level;
+  const source = { db, directory: rig.folder(), now: rig.clock.now() };
+  await writeBackup({ ...source, installation: { ...installation, format }, file });
+  const directory = rig.folder();
+  const { message } = await failureOf(restoreBackup({ file, directory, layout: LAYOUT }));
+  expect(message).toContain(`The backup ${file} was written by ${which} duolog (format ${format}`);
+  expect(existsSync(directory) ? readdirSync(directory) : []).toEqual([]);
 });
 
 test('a backup taken while batches come is one of the moments between them [STO7]', async () => {

@@ -12,7 +12,7 @@ import { LEDGER_FOLDER, inspectFolder, messageOf, openDatabase } from './level-f
 import type { Database } from './level-folder.ts';
 import { damageOf, gapsOfTable, isInGap, joined } from './level-gaps.ts';
 import type { Gap } from './level-gaps.ts';
-import { afterCharacter, rowKey } from './level-keys.ts';
+import { rowKey } from './level-keys.ts';
 import { LEVEL_LIMITS } from './level-limits.ts';
 import { damageInLogs } from './level-log.ts';
 import { readInstallation } from './level-open.ts';
@@ -53,7 +53,7 @@ const checkInstallation = async (
 ): Promise<readonly string[]> => {
   const { partition, key } = layout.installation;
   const place = rowKey(partition, key);
-  if (!isInGap(gaps, place, afterCharacter(place))) {
+  if (!isInGap(gaps, place, `${place}\0`)) {
     await readInstallation(db, { directory, layout });
     return [];
   }

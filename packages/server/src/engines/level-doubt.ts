@@ -33,7 +33,7 @@ export const nameShelves = async (db: Database, gaps: readonly Gap[]): Promise<v
         const shelf = shelfKey(partition, key);
         if (shelf === last) continue;
         last = shelf;
-        if (isInGap(gaps, shelf, afterCharacter(shelf)) && (await db.get(shelf)) === undefined)
+        if (isInGap(gaps, shelf, `${shelf}\0`) && (await db.get(shelf)) === undefined)
           await db.put(shelf, areaOfPlace(place));
       }
     }

@@ -22,8 +22,14 @@ export interface Installation {
   readonly format: number;
 }
 
-/** The format this program writes; it reads it and the one before. */
-export const FORMAT = 1;
+/** The format of rows and keys that this program writes. */
+export const FORMAT = 2;
+
+/** Why a store or a backup of this format is of no use to this program; undefined: it is of use. Format 1 was never released. */
+export const formatRefusal = (format: number): string | undefined =>
+  format === FORMAT
+    ? undefined
+    : `was written by ${format > FORMAT ? 'a newer' : 'an older'} duolog (format ${format}; this one reads ${FORMAT}). Use ${format > FORMAT ? 'that version or a newer one' : 'that version'}.`;
 
 export const encodeInstallation = (installation: Installation): string => `1${JSON.stringify(installation)}`;
 const isInstallation = (value: unknown): value is Installation =>
@@ -112,14 +118,8 @@ export const readInstallation = async (
   }
   const installation = decodeInstallation(value);
   if (installation === undefined) return refuse(damaged(directory, 'the row of the installation cannot be read'));
-  if (installation.format > FORMAT) {
-    return refuse(
-      new DuologError(
-        'internal',
-        `The store in ${directory} was written by a newer duolog (format ${installation.format}; this one reads ${FORMAT}). Use that version or a newer one.`,
-      ),
-    );
-  }
+  const refusal = formatRefusal(installation.format);
+  if (refusal !== undefined) return refuse(new DuologError('internal', `The store in ${directory} ${refusal}`));
   return installation;
 };
 

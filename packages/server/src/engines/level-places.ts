@@ -49,7 +49,10 @@ export interface Places {
 /** Nothing in memory tells where the row is. */
 export const UNREAD = Symbol('unread');
 
-/** So many buckets are remembered at least, at most twice as many. */
+/**
+ * So many buckets are remembered at least, at most twice as many. More than one batch can touch: a shelf that a batch begins must
+ * not be forgotten before the batch is written. (A batch of 700 kB, or a frame of a backup, holds some 17,000 rows at most.)
+ */
 const REMEMBERED = 50_000;
 
 /** What the writer knows of buckets it has written to: two generations, the older one forgotten as a whole. */

@@ -13,7 +13,7 @@ import type { LevelLayout } from './level-chain.ts';
 import { LEDGER_FOLDER, RESTORING_FOLDER, inspectFolder, messageOf, openDatabase } from './level-folder.ts';
 import { digestKey, droppedKey, encodeDigest } from './level-keys.ts';
 import { LEVEL_LIMITS } from './level-limits.ts';
-import { FORMAT, encodeInstallation, flush, flushNames } from './level-open.ts';
+import { encodeInstallation, flush, flushNames, formatRefusal } from './level-open.ts';
 import { createPlaces } from './level-places.ts';
 import { levelWriter } from './level-writer.ts';
 import type { LevelWriter } from './level-writer.ts';
@@ -91,8 +91,8 @@ const verify = async (file: string, handle: FileHandle): Promise<BackupHeader> =
   if (!hash.digest().equals(expected)) throw spoilt(file, 'its checksum does not fit');
   if (header === undefined || trailer === undefined) throw spoilt(file, 'it is cut short');
   const read = JSON.parse(header.toString()) as BackupHeader;
-  const { format } = read.installation;
-  if (format > FORMAT) throw spoilt(file, `it is of format ${format}, this version reads ${FORMAT}`);
+  const refusal = formatRefusal(read.installation.format);
+  if (refusal !== undefined) throw new DuologError('internal', `The backup ${file} ${refusal}`);
   return read;
 };
 

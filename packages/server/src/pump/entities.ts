@@ -25,7 +25,7 @@ import type { Account, FormerMember, Holder, InConversation, Positions, Roster }
 import { userNeeds } from '../core/users.ts';
 import type { UserParcel, UserState } from '../core/users.ts';
 import { readLogHead } from '../data/log-head.ts';
-import { readOutbox, readOutboxRow } from '../data/outboxes.ts';
+import { createOutboxReader, readOutboxRow } from '../data/outboxes.ts';
 import type { Store } from '../ports/store.ts';
 import type { PumpPlant } from './settings.ts';
 
@@ -106,6 +106,7 @@ export const createEntities = (
   let young = new Map<string, Entity>();
   let old = new Map<string, Entity>();
   const loads = new Map<string, Promise<void>>();
+  const readOutbox = createOutboxReader(store);
   /** Parts loaded since the last trim. */
   let parts = 0;
 
@@ -223,8 +224,9 @@ export const createEntities = (
     if (id === undefined || entity.outboxes.get(user)?.has(id) === true) return undefined;
     const key = outboxKey(user, id);
     return part(`${entity.key} ${key}`, async () => {
-      const read = plants.has('skip-answers-in-log') ? readOutboxRow : readOutbox;
-      const loaded = await read(store, entity.key, user, id);
+      const loaded = plants.has('skip-answers-in-log')
+        ? await readOutboxRow(store, entity.key, user, id)
+        : await readOutbox(entity.key, user, id);
       const ofUser = entity.outboxes.get(user) ?? new Map<OutboxId, Remembered>();
       entity.outboxes.set(user, ofUser);
       if (!ofUser.has(id)) ofUser.set(id, { key, answers: loaded?.answers ?? [], rowHead: loaded?.head });

@@ -1,11 +1,10 @@
 /** Damage of files in words. */
-import { numberOf } from '../../core/rows.ts';
+import { PLACE_CHARS, numberOf } from '../../core/rows.ts';
 import type { Damage, Unread } from '../../ports/damage.ts';
 import type { RowRef } from '../../ports/store.ts';
 import { isLog } from '../log-run.ts';
 
-const PLACE_CHARS = 3;
-const PLACE = /^[0-9a-f]{1,3}\0?$/;
+const PLACE = new RegExp(`^[0-9a-f]{1,${PLACE_CHARS}}\0?$`);
 
 /** The number in a log that a span begins or ends with. */
 const numberAt = (bucket: number, key: string, end: keyof Unread): number => {

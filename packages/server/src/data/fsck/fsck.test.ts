@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'bun:test';
 import { direct, openWorld, sayMany, storeOf } from '../../../testing/chat-world.ts';
-import { alice, asks, bob, carol, group } from '../../../testing/people.ts';
+import { alice, asks, bob, carol, group, numbered } from '../../../testing/people.ts';
 import { PumpRig } from '../../../testing/pump-rig.ts';
 import { OUTBOX_STRIDE } from '../../core/outbox.ts';
 import type { Row } from '../../ports/store.ts';
@@ -282,6 +282,17 @@ test.each<readonly [string, (rows: Map<string, Row>) => void, string]>([
       .filter((fault) => !fault.includes('has no row of it'));
   expect(await faults()).toEqual([]);
   expect((await faults(edit)).join('; ')).toContain(what);
+});
+
+test('answers that no message belongs to are no fault: changes that change nothing, and refusals [STO9] [COM10]', async () => {
+  const world = await openWorld();
+  const ask = (n: number, command: Parameters<typeof asks>[2]) => numbered(n, asks(`c/${group}`, alice, command));
+  await world.results(ask(1, { kind: 'add', users: [bob] }));
+  await world.results(ask(2, { kind: 'remove', user: 'ustranger0000000' }));
+  await world.ask(ask(3, { kind: 'refused', refusal: { code: 'notFound', detail: 'There is no such user.' } }));
+  const report = await fsck(await storeOf(world));
+  expect(report.outboxes).toBe(2);
+  expect(report.faults).toEqual([]);
 });
 
 test('faults of the files come with the report, and many faults stay few lines [STO9]', async () => {

@@ -63,7 +63,8 @@ export const conversationOutboxes = (found: Findings, entity: string): Conversat
     const user = key.slice(OUTBOX_ROWS.length).split('/')[0] ?? '';
     for (const { n, answer } of read.answers) {
       const result = 'result' in answer ? parsed(answer.result) : undefined;
-      if (result === undefined || !('seq' in result) || typeof result.seq !== 'number') continue;
+      // A change that changed nothing is answered with number 0: there is no message of it.
+      if (result === undefined || !('seq' in result) || typeof result.seq !== 'number' || result.seq < 1) continue;
       seqs.set(n, result.seq);
       claimed.set(result.seq, user);
     }
