@@ -12,7 +12,6 @@ import {
   bucketOf,
   encodeFields,
   encodeJson,
-  encodePointer,
   inConversationKey,
   nextPartition,
   placeInBucket,
