@@ -15,6 +15,8 @@ export const DIRECTS = USERS.flatMap((user, i) =>
 );
 export const MESSAGES_EACH = 120;
 
+const AT_ONCE = 2;
+
 /** A text that cannot be compressed, the same in each run. */
 const text = (seed: string): string => createHash('sha512').update(seed).digest('base64').repeat(2);
 
@@ -22,9 +24,17 @@ const fill = async (rig: PumpRig): Promise<void> => {
   for (const [i, user] of USERS.entries())
     await rig.results(asks(`n/u${i}`, user, { kind: 'signUp', user, name: `U${i}`, passwordHash: text(user) }));
   for (const { user, id } of DIRECTS) await rig.results(asks(`c/${id}`, user, { kind: 'createDirect' }));
-  for (let n = 1; n <= MESSAGES_EACH; n++)
-    await rig.results(...DIRECTS.map(({ user, id }) => numbered(n, say(id, user, text(`${id} ${n}`)))));
+  // Several of a conversation come in one batch, so they lie together.
+  for (let n = 1; n <= MESSAGES_EACH; n += AT_ONCE) {
+    const numbers = Array.from({ length: AT_ONCE }, (_, i) => n + i);
+    await rig.results(
+      ...DIRECTS.flatMap(({ user, id }) => numbers.map((m) => numbered(m, say(id, user, text(`${id} ${m}`))))),
+    );
+  }
 };
+
+/** So many: LevelDB merges them when there are four. */
+const TABLES = 3;
 
 /** The data folder of a store in which everybody has talked with four others; nothing has it open. */
 export const storeInTables = async (level: LevelRig): Promise<string> => {
@@ -32,15 +42,21 @@ export const storeInTables = async (level: LevelRig): Promise<string> => {
   const { batches } = await rig.openOwner();
   await fill(rig);
   const directory = level.folder();
-  const opened = await level.open(directory, { limits: { writeBufferBytes: 65_536, areaChars: 200_000 } });
-  const claim = await claimed(opened);
-  for (const [i, batch] of batches.entries()) {
-    const stamp = claim.stamp + 1 + i;
-    await opened.ledger.commit({ ...batch, claim: claim.id, stamp });
-    opened.ledger.settle(0, claim.id, stamp);
+  const rows = batches.reduce((sum, batch) => sum + batch.rows.length, 0);
+  for (let [table, next, written] = [1, 0, 0]; table <= TABLES; table++) {
+    // Opening moves what is in the log to a table.
+    const opened = await level.open(directory, { limits: { areaChars: 100_000 } });
+    const claim = await claimed(opened);
+    for (; written < (rows * table) / TABLES; next++) {
+      const batch = batches[next];
+      if (batch === undefined) break;
+      const stamp = claim.stamp + 1 + next;
+      await opened.ledger.commit({ ...batch, claim: claim.id, stamp });
+      opened.ledger.settle(0, claim.id, stamp);
+      written += batch.rows.length;
+    }
+    await level.close(opened);
   }
-  await level.close(opened);
-  // Opening moves what is in the log to a table.
   await level.close(await level.open(directory));
   return directory;
 };

@@ -16,10 +16,11 @@ import { DuologError, randomId } from '@duolog/protocol';
 import { digestPartitions, newestDigest } from './level-chain.ts';
 import { LEDGER_FOLDER, codeOf, inspectFolder, messageOf } from './level-folder.ts';
 import type { Database } from './level-folder.ts';
-import { FIRST_ROW, parcelsBounds, splitPlace } from './level-keys.ts';
+import { parcelsBounds } from './level-keys.ts';
 import { flush } from './level-open.ts';
 import type { Installation } from './level-open.ts';
 import type { Snapshot } from './level-places.ts';
+import { pagesAbove } from './level-runs.ts';
 import { damagedTables, sentenceOf } from './level-tables.ts';
 
 export const BACKUP_LINE = 'duolog backup 1\n';
@@ -78,29 +79,25 @@ class FrameWriter {
   }
 }
 
-/** All rows in the snapshot as lines, in pieces of about a frame. */
+/** What a backup says of everything in the snapshot, a line of JSON each, in pages: parcels first. */
+async function* pagesOf(db: Database, snapshot: Snapshot): AsyncGenerator<readonly (readonly string[])[]> {
+  yield (await db.iterator({ ...parcelsBounds, snapshot }).all()).map(([place, value]) => ['', place, value]);
+  for await (const page of pagesAbove(db, undefined, PAGE, snapshot))
+    yield page.map(([, { partition, key, value }]) => [partition, key, value]);
+}
+
+/** The same as text, in pieces of about a frame. */
 async function* linesOf(
   db: Database,
   snapshot: Snapshot,
 ): AsyncGenerator<{ readonly lines: string; readonly rows: number }> {
   let [lines, rows] = ['', 0];
-  for (const bounds of [parcelsBounds, { gte: FIRST_ROW }]) {
-    const iterator = db.iterator({ ...bounds, snapshot });
-    try {
-      for (let page = await iterator.nextv(PAGE); page.length > 0; page = await iterator.nextv(PAGE)) {
-        for (const [place, value] of page) {
-          const names = bounds === parcelsBounds ? (['', place] as const) : splitPlace(place);
-          if (names === undefined) continue;
-          lines += `${JSON.stringify([...names, value])}\n`;
-          rows += 1;
-        }
-        if (lines.length < FRAME_CHARS) continue;
-        yield { lines, rows };
-        [lines, rows] = ['', 0];
-      }
-    } finally {
-      await iterator.close();
-    }
+  for await (const page of pagesOf(db, snapshot)) {
+    for (const row of page) lines += `${JSON.stringify(row)}\n`;
+    rows += page.length;
+    if (lines.length < FRAME_CHARS) continue;
+    yield { lines, rows };
+    [lines, rows] = ['', 0];
   }
   if (rows > 0) yield { lines, rows };
 }

@@ -19,7 +19,7 @@ import { readInstallation } from './level-open.ts';
 import { createPlaces } from './level-places.ts';
 import type { Places } from './level-places.ts';
 import { levelStore } from './level-store.ts';
-import { damagedTables } from './level-tables.ts';
+import { damagedTables, sentenceOf } from './level-tables.ts';
 
 export interface CheckOptions {
   readonly directory: string;
@@ -67,18 +67,21 @@ const openCopy = async (options: CheckOptions): Promise<Checked> => {
   const { directory, layout } = options;
   const location = join(directory, LEDGER_FOLDER);
   const copy = join(location, `${COPY}${randomId(8)}`);
-  let damage: readonly Damage[] = [];
+  let known: readonly string[] = [];
   let db: Database | undefined;
   try {
     const tables = await copyDatabase(location, copy);
     const gaps = joined(tables.flatMap(gapsOfTable));
-    damage = [...(await damageInLogs(copy)).map(sentence), ...tables.map(damageOf)];
+    const inLogs = await damageInLogs(copy);
+    known = [...inLogs, ...tables.map(sentenceOf)];
     db = await openDatabase(copy, { create: false, writeBufferBytes: LEVEL_LIMITS.writeBufferBytes });
     const found = [...(await checkInstallation(db, options, gaps))];
     await nameShelves(db, gaps);
     const places = await createPlaces(db, layout.isLog, LEVEL_LIMITS.areaChars);
     const store = levelStore({ db, places, alarm: () => undefined });
     found.push(...(await faultsOfChain(db, store, layout, Infinity)));
+    const damage = inLogs.map(sentence);
+    for (const table of tables) damage.push(await damageOf(db, table));
     const opened = db;
     return {
       store,
@@ -92,7 +95,7 @@ const openCopy = async (options: CheckOptions): Promise<Checked> => {
   } catch (cause) {
     await db?.close();
     await rm(copy, { recursive: true, force: true });
-    const first = damage.length === 0 ? '' : `. What is damaged: ${damage.map(({ what }) => what).join('; ')}.`;
+    const first = known.length === 0 ? '' : `. What is damaged: ${known.join('; ')}.`;
     throw new DuologError(
       'internal',
       `The store in ${directory} cannot be opened for a check: ${messageOf(cause)}${first}`,

@@ -1,7 +1,8 @@
 /** Which keys of the database cannot be read, because blocks or whole tables are damaged. */
 import type { Damage, Unread } from '../ports/damage.ts';
 import type { RowRef } from '../ports/store.ts';
-import { keysOf } from './level-keys.ts';
+import type { Database } from './level-folder.ts';
+import { isShelved, keysOf, shelfOfPlace } from './level-keys.ts';
 import { sentenceOf } from './level-tables.ts';
 import type { DamagedTable } from './level-tables.ts';
 import { keyOf } from './level-varint.ts';
@@ -54,13 +55,22 @@ export const isInGap = (gaps: readonly Gap[], gte: string, lt: string): boolean 
   return gap !== undefined && gap.from < lt;
 };
 
-const placeOf = (key: string): RowRef => {
-  const [partition, name] = keysOf(key);
-  return { partition, key: name };
+const refOf = (place: string): RowRef => {
+  const [partition, key] = keysOf(place);
+  return { partition, key };
 };
 
-/** A table's damage, with the rows that cannot be read because of it. */
-export const damageOf = (damaged: DamagedTable): Damage => ({
-  what: sentenceOf(damaged),
-  unread: gapsOfTable(damaged).map(({ from, to }): Unread => ({ from: placeOf(from), to: placeOf(to) })),
-});
+/** The first row that cannot be read where keys from this one on are missing: a run lies at the key of its last row. */
+const firstUnread = async (db: Database, from: string): Promise<RowRef> => {
+  const ref = refOf(from);
+  if (!isShelved(from)) return ref;
+  const [below] = await db.keys({ gte: shelfOfPlace(from), lt: from, reverse: true, limit: 1 }).all();
+  return below === undefined ? { partition: ref.partition, key: ref.key.charAt(0) } : refOf(next(below));
+};
+
+/** A table's damage, with the rows that cannot be read because of it: those that `db`, a copy without them, has not. */
+export const damageOf = async (db: Database, damaged: DamagedTable): Promise<Damage> => {
+  const unread: Unread[] = [];
+  for (const { from, to } of gapsOfTable(damaged)) unread.push({ from: await firstUnread(db, from), to: refOf(to) });
+  return { what: sentenceOf(damaged), unread };
+};

@@ -29,6 +29,8 @@ export const firstOfShelf = (place: string): string => place.slice(-1);
 export const shelvedKey = (area: string, partition: string, key: string): string =>
   `${SHELVED}${area}/${partition}${SEPARATOR}${key}`;
 
+export const isShelved = (place: string): boolean => place.startsWith(SHELVED);
+
 /** Above every key on the shelf of this character, below the next shelf. */
 export const afterCharacter = (first: string): string => String.fromCharCode(first.charCodeAt(0) + 1);
 
@@ -52,6 +54,12 @@ export const keysOf = (place: string): readonly [partition: string, key: string]
 
 /** The area of a row of a log, by its place. */
 export const areaOfPlace = (place: string): string => place.slice(SHELVED.length, place.indexOf('/'));
+
+/** Below every row of the same shelf, by the place of one of them, which may be cut short. */
+export const shelfOfPlace = (place: string): string => {
+  const cut = place.indexOf(SEPARATOR);
+  return cut < 0 ? place : place.slice(0, cut + 2);
+};
 
 /** Bounds of all areas. */
 export const areaBounds = { gte: SHELVED, lt: afterCharacter(SHELVED) } as const;

@@ -7,6 +7,7 @@ import type { Store } from '../ports/store.ts';
 import { faultsOfChain } from './level-chain.ts';
 import type { LevelLayout } from './level-chain.ts';
 import type { Database } from './level-folder.ts';
+import { withPatientMerges } from './level-priority.ts';
 import { LEDGER_FOLDER, damaged, inspectFolder, openDatabase } from './level-folder.ts';
 import { rowKey } from './level-keys.ts';
 import { damageInLogs } from './level-log.ts';
@@ -23,7 +24,7 @@ export interface Installation {
 }
 
 /** The format of rows and keys that this program writes. */
-export const FORMAT = 2;
+export const FORMAT = 3;
 
 /** Why a store or a backup of this format is of no use to this program; undefined: it is of use. Format 1 was never released. */
 export const formatRefusal = (format: number): string | undefined =>
@@ -146,7 +147,8 @@ export const openOrCreate = async (
   const location = join(directory, LEDGER_FOLDER);
   const used = (await inspectFolder(directory, options.alsoOurs)) === 'used';
   if (used) await checkLogs(directory);
-  const db = await openDatabase(location, { create: true, writeBufferBytes: options.writeBufferBytes });
+  const { writeBufferBytes } = options;
+  const db = await withPatientMerges(() => openDatabase(location, { create: true, writeBufferBytes }));
   await flushNames(location);
   const found = await readInstallation(db, options);
   if (found !== undefined) {

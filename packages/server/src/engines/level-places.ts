@@ -6,8 +6,10 @@
  * again, and LevelDB moves their tables without reading them.
  * Measured in docs/decisions/0002-leveldb-settings.md.
  */
-import type { Row, RowRef } from '../ports/store.ts';
+import type { KeyValue, Row, RowRef } from '../ports/store.ts';
 import type { Database } from './level-folder.ts';
+import { gatherRuns } from './level-gather.ts';
+import type { Bucket } from './level-gather.ts';
 import {
   afterCharacter,
   areaKey,
@@ -19,35 +21,32 @@ import {
   shelfKey,
   shelvedKey,
 } from './level-keys.ts';
+import { lastKeyOf, readRunAt, shelfIn } from './level-runs.ts';
+import type { Shelf } from './level-runs.ts';
 import type { WriteBatch } from './level-writer.ts';
 
 /** A snapshot to read from. */
 export type Snapshot = ReturnType<Database['snapshot']>;
 
-/** The areas of all shelves of one bucket, by first character of their keys. */
-type Shelves = (string | undefined)[];
-
 export interface Places {
   readonly isLog: (partition: string) => boolean;
   /**
-   * Adds rows to a batch, from `from` on, as far as nothing has to be read: returns where it stopped. `load` reads what is
-   * missing there; then it goes on. For the writer alone, one batch after another.
+   * Adds rows to a batch, from `from` on, as far as nothing has to be read: returns where it stopped, and all is added when
+   * that is their end. `load` reads what is missing there; then it goes on. For the writer alone, one batch after another.
    */
   put(batch: WriteBatch, rows: readonly Row[], from: number): number;
   /** Reads what adding these rows takes. */
   load(rows: readonly Row[]): Promise<void>;
   /** Adds the removal of a partition's rows to a batch; they are never written again. */
   drop(batch: WriteBatch, partition: string): Promise<void>;
-  /** Where rows are, in a snapshot; undefined for those that are nowhere. */
+  /** Where rows are if each has a place of its own (level-runs.ts), in a snapshot; undefined for those that are nowhere. */
   find(rows: readonly RowRef[], snapshot: Snapshot): Promise<readonly (string | undefined)[]>;
-  /** The same as far as no reading is needed: `unread` for those where it is. */
-  known(partition: string, key: string): string | undefined | typeof UNREAD;
   /** First characters and areas of a bucket's shelves, in order; undefined if reading is needed to know. */
   shelves(partition: string): readonly (readonly [first: string, area: string])[] | undefined;
 }
 
 /** Nothing in memory tells where the row is. */
-export const UNREAD = Symbol('unread');
+const UNREAD = Symbol('unread');
 
 /**
  * So many buckets are remembered at least, at most twice as many. More than one batch can touch: a shelf that a batch begins must
@@ -56,16 +55,16 @@ export const UNREAD = Symbol('unread');
 const REMEMBERED = 50_000;
 
 /** What the writer knows of buckets it has written to: two generations, the older one forgotten as a whole. */
-const rememberShelves = (): {
-  get(partition: string): Shelves | undefined;
-  set(partition: string, shelves: Shelves): void;
+const rememberBuckets = (): {
+  get(partition: string): Bucket | undefined;
+  set(partition: string, bucket: Bucket): void;
   delete(partition: string): void;
 } => {
-  let young = new Map<string, Shelves>();
-  let old = new Map<string, Shelves>();
-  const set = (partition: string, shelves: Shelves): void => {
-    if (young.size >= REMEMBERED) [old, young] = [young, new Map<string, Shelves>()];
-    young.set(partition, shelves);
+  let young = new Map<string, Bucket>();
+  let old = new Map<string, Bucket>();
+  const set = (partition: string, bucket: Bucket): void => {
+    if (young.size >= REMEMBERED) [old, young] = [young, new Map<string, Bucket>()];
+    young.set(partition, bucket);
   };
   return {
     get: (partition) => {
@@ -89,20 +88,34 @@ export const createPlaces = async (
   isLog: (partition: string) => boolean,
   areaChars: number,
 ): Promise<Places> => {
-  const remembered = rememberShelves();
+  const remembered = rememberBuckets();
+  const runs = gatherRuns();
   // Every opening begins an area: how full the last one is need not be known.
   let number = areaNumber(await db.get(areaKey)) + 1;
   let [area, chars, named] = [areaName(number), 0, false];
+  /** What `load` has read for a row that is to be written again. */
+  let loaded: { readonly row: Row; readonly run: readonly KeyValue[] } | undefined;
 
-  /** Only the writer begins shelves, so what it reads here stays true while it is remembered. */
-  const read = async (partition: string): Promise<void> => {
-    const shelves: Shelves = [];
-    for (const [name, found] of await db.iterator(partitionBounds(partition)).all())
-      shelves[firstOfShelf(name).charCodeAt(0)] = found;
-    remembered.set(partition, shelves);
+  /** Only the writer writes, so what it reads here stays true while it is remembered. */
+  const readBucket = async (partition: string): Promise<void> => {
+    const bucket: Bucket = { areas: [], last: '', run: undefined };
+    for (const [name, found] of await db.iterator(partitionBounds(partition)).all()) {
+      const first = firstOfShelf(name);
+      bucket.areas[first.charCodeAt(0)] = found;
+      bucket.last = (await lastKeyOf(db, shelfIn(found, partition, first))) ?? bucket.last;
+    }
+    remembered.set(partition, bucket);
   };
 
-  const begin = (batch: WriteBatch, partition: string, key: string, shelves: Shelves): string => {
+  /** The stored run in which a row has its place; empty if there is none. */
+  const readRun = async ({ partition, key }: Row): Promise<readonly KeyValue[]> => {
+    const place = remembered.get(partition)?.areas[key.charCodeAt(0)];
+    if (place === undefined) return [];
+    const run = await readRunAt(db, shelfIn(place, partition, key), key);
+    return (run[0]?.key ?? '') > key ? [] : run;
+  };
+
+  const begin = (batch: WriteBatch, { partition, key }: Row, { areas }: Bucket): string => {
     if (chars >= areaChars) {
       number += 1;
       [area, chars, named] = [areaName(number), 0, false];
@@ -110,47 +123,56 @@ export const createPlaces = async (
     if (!named) batch.put(areaKey, area);
     named = true;
     batch.put(shelfKey(partition, key), area);
-    shelves[key.charCodeAt(0)] = area;
+    areas[key.charCodeAt(0)] = area;
     return area;
   };
 
-  const putShelved = (batch: WriteBatch, { partition, key, value }: Row, shelves: Shelves): void => {
-    const place = shelves[key.charCodeAt(0)] ?? begin(batch, partition, key, shelves);
-    chars += partition.length + key.length + value.length;
-    batch.put(shelvedKey(place, partition, key), value);
+  const shelfOf = (batch: WriteBatch, row: Row, bucket: Bucket): Shelf =>
+    shelfIn(bucket.areas[row.key.charCodeAt(0)] ?? begin(batch, row, bucket), row.partition, row.key);
+
+  /** Whether the row could be added without reading. */
+  const add = (batch: WriteBatch, row: Row, bucket: Bucket): boolean => {
+    if (row.key <= bucket.last)
+      return runs.rewrite(row, bucket, shelfOf(batch, row, bucket), loaded?.row === row ? loaded.run : undefined);
+    if (!runs.append(row, bucket)) runs.begin(row, bucket, shelfOf(batch, row, bucket));
+    chars += row.partition.length + row.key.length + row.value.length;
+    return true;
   };
 
-  const known: Places['known'] = (partition, key) => {
+  const known = (partition: string, key: string): string | undefined | typeof UNREAD => {
     if (!isLog(partition)) return rowKey(partition, key);
-    const shelves = remembered.get(partition);
-    if (shelves === undefined) return UNREAD;
-    const place = shelves[key.charCodeAt(0)];
+    const bucket = remembered.get(partition);
+    if (bucket === undefined) return UNREAD;
+    const place = bucket.areas[key.charCodeAt(0)];
     return place === undefined ? undefined : shelvedKey(place, partition, key);
   };
 
   return {
     isLog,
-    known,
     shelves: (partition) =>
       remembered
         .get(partition)
-        ?.flatMap((place, first) => (place === undefined ? [] : [[String.fromCharCode(first), place] as const])),
+        ?.areas.flatMap((place, first) => (place === undefined ? [] : [[String.fromCharCode(first), place] as const])),
     put: (batch, rows, from) => {
       for (let i = from; i < rows.length; i++) {
         const row = rows[i];
         if (row === undefined) break;
-        const shelves = remembered.get(row.partition);
-        if (shelves !== undefined) putShelved(batch, row, shelves);
-        else if (isLog(row.partition)) return i;
-        else batch.put(rowKey(row.partition, row.key), row.value);
+        const bucket = remembered.get(row.partition);
+        if (bucket === undefined) {
+          if (isLog(row.partition)) return i;
+          batch.put(rowKey(row.partition, row.key), row.value);
+        } else if (!add(batch, row, bucket)) return i;
       }
+      runs.end(batch);
       return rows.length;
     },
     load: async (rows) => {
       const missing = new Set<string>();
       for (const { partition } of rows)
         if (remembered.get(partition) === undefined && isLog(partition)) missing.add(partition);
-      await Promise.all([...missing].map(read));
+      await Promise.all([...missing].map(readBucket));
+      const [row] = rows;
+      if (missing.size === 0 && row !== undefined) loaded = { row, run: await readRun(row) };
     },
     drop: async (batch, partition) => {
       const noted = await db.iterator(partitionBounds(partition)).all();

@@ -2,17 +2,9 @@
 import { DuologError } from '@duolog/protocol';
 import type { KeyValue, Range, Row, RowRef, Store } from '../ports/store.ts';
 import type { Database } from './level-folder.ts';
-import {
-  FIRST_ROW,
-  afterCharacter,
-  firstOfShelf,
-  partitionBounds,
-  rowKey,
-  shelvedKey,
-  splitPlace,
-} from './level-keys.ts';
-import { UNREAD } from './level-places.ts';
+import { firstOfShelf, partitionBounds, rowKey } from './level-keys.ts';
 import type { Places, Snapshot } from './level-places.ts';
+import { pagesAbove, rangeOfShelf, shelfIn, valuesAt } from './level-runs.ts';
 
 export interface LevelStoreOptions {
   readonly db: Database;
@@ -21,12 +13,6 @@ export interface LevelStoreOptions {
   readonly alarm: (message: string, cause: unknown) => void;
   /** Everything is read from it; without one each read sees the newest. */
   readonly snapshot?: Snapshot | undefined;
-}
-
-interface Bounds {
-  gt?: string;
-  gte?: string;
-  lt: string;
 }
 
 const readShelves = async (
@@ -54,16 +40,27 @@ const rangeOfLog = async (
     if (rows.length === limit) break;
     if ((after !== undefined && first < after.charAt(0)) || (before !== undefined && first > before.charAt(0)))
       continue;
-    const bounds: Bounds = {
-      lt: shelvedKey(area, partition, first === before?.charAt(0) ? before : afterCharacter(first)),
-    };
-    if (after !== undefined && first === after.charAt(0)) bounds.gt = shelvedKey(area, partition, after);
-    else bounds.gte = shelvedKey(area, partition, first);
-    const found = await db.iterator({ ...bounds, limit: limit - rows.length, reverse, snapshot }).all();
-    const keyAt = shelvedKey(area, partition, '').length;
-    for (const [place, value] of found) rows.push({ key: place.slice(keyAt), value });
+    rows.push(
+      ...(await rangeOfShelf(db, shelfIn(area, partition, first), { ...range, limit: limit - rows.length }, snapshot)),
+    );
   }
   return rows;
+};
+
+/** A page of everything. `after` and `next` are places that rows have by themselves, so a page may end inside of a run. */
+const scanFrom = async (
+  db: Database,
+  after: string | undefined,
+  limit: number,
+  snapshot: Snapshot | undefined,
+): ReturnType<Store['scan']> => {
+  const found: (readonly [place: string, row: Row])[] = [];
+  for await (const page of pagesAbove(db, after, limit, snapshot)) {
+    found.push(...page);
+    if (found.length > limit) break;
+  }
+  const rows = found.slice(0, limit);
+  return { rows: rows.map(([, row]) => row), next: found.length > limit ? rows.at(-1)?.[0] : undefined };
 };
 
 /** Reads of the database. One that fails tells `alarm` and rejects with `internal`. */
@@ -91,25 +88,13 @@ export const levelStore = ({ db, places, alarm, snapshot: pinned }: LevelStoreOp
     }
   };
 
-  const getAt = async (
-    asked: readonly (string | undefined)[],
-    snapshot = pinned,
-  ): Promise<readonly (string | undefined)[]> => {
-    const keys = asked.filter((place) => place !== undefined);
-    const found = await db.getMany(keys, snapshot === undefined ? {} : { snapshot });
-    if (keys.length === asked.length) return found;
-    let next = 0;
-    return asked.map((place) => (place === undefined ? undefined : found[next++]));
-  };
-
   const getMany = (rows: readonly RowRef[]): Promise<readonly (string | undefined)[]> => {
-    const known: (string | undefined)[] = [];
-    for (const { partition, key } of rows) {
-      const place = places.known(partition, key);
-      if (place === UNREAD) return together(async (snapshot) => getAt(await places.find(rows, snapshot), snapshot));
-      known.push(place);
-    }
-    return getAt(known);
+    if (rows.some(({ partition }) => places.isLog(partition)))
+      return together(async (snapshot) => valuesAt(db, rows, await places.find(rows, snapshot), snapshot));
+    return db.getMany(
+      rows.map(({ partition, key }) => rowKey(partition, key)),
+      from,
+    );
   };
 
   const rangeOfRows = async (
@@ -124,12 +109,7 @@ export const levelStore = ({ db, places, alarm, snapshot: pinned }: LevelStoreOp
   };
 
   return {
-    get: (partition, key) =>
-      reading(async () => {
-        const place = places.known(partition, key);
-        if (place === UNREAD) return (await getMany([{ partition, key }]))[0];
-        return place === undefined ? undefined : db.get(place, from);
-      }),
+    get: (partition, key) => reading(async () => (await getMany([{ partition, key }]))[0]),
     getMany: (rows) => reading(() => getMany(rows)),
     range: (partition, range) =>
       reading(() =>
@@ -137,15 +117,6 @@ export const levelStore = ({ db, places, alarm, snapshot: pinned }: LevelStoreOp
           ? together((snapshot) => rangeOfLog(db, places, partition, range, snapshot))
           : rangeOfRows(partition, range),
       ),
-    scan: (after, limit) =>
-      reading(async () => {
-        const start = after === undefined ? { gte: FIRST_ROW } : { gt: after };
-        const found = await db.iterator({ ...start, limit, ...from }).all();
-        const rows = found.flatMap(([place, value]): readonly Row[] => {
-          const names = splitPlace(place);
-          return names === undefined ? [] : [{ partition: names[0], key: names[1], value }];
-        });
-        return { rows, next: found.length < limit ? undefined : found.at(-1)?.[0] };
-      }),
+    scan: (after, limit) => reading(() => scanFrom(db, after, limit, pinned)),
   };
 };

@@ -9,7 +9,8 @@ const PLACE = new RegExp(`^[0-9a-f]{1,${PLACE_CHARS}}\0?$`);
 /** The number in a log that a span begins or ends with. */
 const numberAt = (bucket: number, key: string, end: keyof Unread): number => {
   const n = numberOf(bucket, key.slice(0, PLACE_CHARS).replace('\0', '').padEnd(PLACE_CHARS, '0'));
-  if (end === 'from') return key.length > PLACE_CHARS ? n + 1 : n;
+  // Logs begin with number 1.
+  if (end === 'from') return key.length > PLACE_CHARS ? n + 1 : Math.max(1, n);
   // A key that is cut short is below all that it begins.
   return key.length < PLACE_CHARS ? n - 1 : n;
 };
