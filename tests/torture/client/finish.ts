@@ -16,12 +16,17 @@ export interface Ending {
 /** Longer than the bound of the history, so that lateness is judged there and not cut off here. */
 const patienceMs = 25_000;
 
-/** Waits for a state; whether it came. */
-const until = async (state: () => boolean): Promise<boolean> => {
-  for (const endMs = performance.now() + patienceMs; performance.now() < endMs; await sleep(20))
-    if (state()) return true;
-  return state();
+/** Waits for a state, as long as there is progress on the way to it: a number that changes. */
+const until = async (state: () => boolean, progress: () => number): Promise<void> => {
+  let last = progress();
+  for (let endMs = performance.now() + patienceMs; performance.now() < endMs && !state(); await sleep(20)) {
+    if (progress() === last) continue;
+    last = progress();
+    endMs = performance.now() + patienceMs;
+  }
 };
+
+const noProgress = (): number => 0;
 
 /** All devices of each user have applied all that any of them has heard of. */
 const haveMet = (devices: readonly Device[]): boolean =>
@@ -33,9 +38,11 @@ const haveMet = (devices: readonly Device[]): boolean =>
   });
 
 const meet = async (devices: readonly Device[]): Promise<void> => {
-  await until(() => devices.every(({ isReady }) => isReady()));
-  await Promise.all(devices.map(({ follower }) => follower.pull()));
-  await until(() => haveMet(devices));
+  await until(() => devices.every(({ isReady }) => isReady()), noProgress);
+  // Twice: the first may have been under way, and know nothing of what was acknowledged since.
+  for (let i = 0; i < 2; i++) await Promise.all(devices.map(({ follower }) => follower.pull()));
+  const applied = (): number => devices.reduce((sum, { follower }) => sum + follower.cursor(), 0);
+  await until(() => haveMet(devices), applied);
 };
 
 /** Everything a user may read of a conversation. */
@@ -74,19 +81,21 @@ export const lose = (devices: readonly Device[], recorder: Recorder): void => {
 export const finish = async ({ base, people, devices, recorder, make }: Ending): Promise<void> => {
   // Devices that the server has forgotten wait for nothing.
   const known = (): readonly Device[] => devices.filter((device) => !device.isRefused());
-  await until(() => known().every(({ outbox, isReady }) => outbox.waiting() === 0 && isReady()));
+  await until(() => known().every(({ outbox, isReady }) => outbox.waiting() === 0 && isReady()), noProgress);
   // Signed in before anything comes to rest: a new device is an entry too.
-  const fresh: Device[] = [];
+  const signedIn: (readonly [SignedIn, Source])[] = [];
   for (const person of people) {
     for (const source of ['reset', 'replay'] as const) {
-      const signedIn = await logIn(base, person, `${source}-${person.handle}`);
-      if (signedIn !== undefined) fresh.push(make(signedIn, source));
+      const session = await logIn(base, person, `${source}-${person.handle}`);
+      if (session !== undefined) signedIn.push([session, source]);
     }
-    const forgotten = !fresh.some(({ user }) => user === person.user);
-    for (const device of forgotten ? devices : []) if (device.user === person.user) readNothing(device, recorder);
   }
-  await meet([...known(), ...fresh]);
+  await meet(known());
   for (const device of known()) device.rest();
+  // How long these take depends on how much there is to read, so they come after those that have to be in time.
+  const fresh = signedIn.map(([session, source]) => make(session, source));
+  for (const device of devices) if (!fresh.some(({ user }) => user === device.user)) readNothing(device, recorder);
+  await meet(fresh);
   for (const device of fresh) {
     for (const conversation of device.source === 'reset' ? device.follower.rows.keys() : []) {
       await readFinal(device, conversation, recorder);
