@@ -88,7 +88,7 @@ export const stampOf = (key: string): number => Number(key.slice(-16));
 export interface DigestRow {
   /** Stamp of the batch or claim before it in its partition; 0 for the first. */
   readonly after: number;
-  /** Characters of all batches of the partition up to and including this one: at most as many as their bytes in the log. */
+  /** Characters of the values in all batches of the partition up to and including this one: at most as many as their bytes in the log. */
   readonly total: number;
   readonly grown: Grown;
   /** It is no batch but a claim. */

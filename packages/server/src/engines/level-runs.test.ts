@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
-import { readFileSync } from 'node:fs';
-import { LevelRig, claimed } from '../../testing/level-rig.ts';
+import { readFileSync, statSync } from 'node:fs';
+import { LevelRig, claimed, fileOf } from '../../testing/level-rig.ts';
 import type { TestLevel } from '../../testing/level-rig.ts';
 import { LAYOUT } from '../boot/layout.ts';
 import type { Row, Store } from '../ports/store.ts';
 import { seededRandom } from './faults.ts';
+import { newestDigest } from './level-chain.ts';
 import { damageOf } from './level-gaps.ts';
 import { areaBounds, keysOf } from './level-keys.ts';
 import { BACKGROUND_NICE, readThreads } from './level-priority.ts';
@@ -46,6 +47,18 @@ test('rows of a log that come in one batch lie together, up to a size [STO1]', a
   const values = ['1text 1', '1text 2', '1text 3', '1alone', long, long, long, long, '1end of a shelf', '1another'];
   expect(await level.store.getMany(asked)).toEqual([...values, undefined]);
   expect(await level.store.get('c/a/0', '002')).toBe('1text 2');
+});
+
+test('a digest counts no more characters than its batch has bytes in the log, so that all that is in no table yet is looked at [STO4]', async () => {
+  const directory = rig.folder();
+  const level = await rig.open(directory);
+  const write = await writerOf(level);
+  const rows = Array.from({ length: 2_000 }, (_, i) => row(i + 1, `2${i} d.someone.somebody`));
+  await write(rows);
+  const newest = await newestDigest(level.db, 0);
+  const bytes = statSync(fileOf(directory, /\.log$/)).size;
+  expect(newest?.row.total).toBeLessThanOrEqual(bytes);
+  expect(newest?.row.total).toBeGreaterThan(bytes / 2);
 });
 
 test('several rows are stored with their keys and lengths, and what does not fit together is an error', () => {

@@ -18,7 +18,7 @@ interface Write {
   readonly rows: readonly Row[];
   /** Store partitions whose rows go. */
   readonly drops: readonly string[];
-  /** Adds what the ledger keeps for itself. Called when everything before is written; `chars`: characters of the rows. */
+  /** Adds what the ledger keeps for itself. Called when everything before is written; `chars`: characters of the rows' values. */
   readonly own: (batch: WriteBatch, chars: number) => void;
 }
 
@@ -37,9 +37,10 @@ export interface LevelWriterOptions {
   readonly plant?: LevelPlant | undefined;
 }
 
+/** Names are left out: rows that lie together share them. */
 const charsOf = (rows: readonly Row[]): number => {
   let chars = 0;
-  for (const { partition, key, value } of rows) chars += partition.length + key.length + value.length;
+  for (const { value } of rows) chars += value.length;
   return chars;
 };
 
