@@ -99,10 +99,14 @@ export const createPlaces = async (
   /** Only the writer writes, so what it reads here stays true while it is remembered. */
   const readBucket = async (partition: string): Promise<void> => {
     const bucket: Bucket = { areas: [], last: '', run: undefined };
-    for (const [name, found] of await db.iterator(partitionBounds(partition)).all()) {
-      const first = firstOfShelf(name);
-      bucket.areas[first.charCodeAt(0)] = found;
-      bucket.last = (await lastKeyOf(db, shelfIn(found, partition, first))) ?? bucket.last;
+    const noted = await db.iterator(partitionBounds(partition)).all();
+    for (const [name, found] of noted) bucket.areas[firstOfShelf(name).charCodeAt(0)] = found;
+    // The highest shelf has a row, unless it is damaged.
+    for (const [name, found] of noted.toReversed()) {
+      const last = await lastKeyOf(db, shelfIn(found, partition, firstOfShelf(name)));
+      if (last === undefined) continue;
+      bucket.last = last;
+      break;
     }
     remembered.set(partition, bucket);
   };

@@ -145,15 +145,26 @@ const readInside = async (
   values: (string | undefined)[],
 ): Promise<void> => {
   const missing = wanted.toSorted((a, b) => (a.key < b.key ? -1 : 1));
-  const last = missing.at(-1)?.key ?? '';
-  const found = new Map<string, string>();
-  const bounds = { gt: shelf.prefix + (missing[0]?.key ?? ''), lt: endOf(shelf) };
-  await readRuns(db, shelf, bounds, missing.length, snapshot, (end, rows) => {
-    for (const { key, value } of rows) found.set(key, value);
-    return end >= last;
-  });
-  for (const { key, at } of missing) values[at] = found.get(key);
+  let looked = 0;
+  const take = (end: string, rows: readonly KeyValue[]): boolean => {
+    const found = new Map(rows.map(({ key, value }) => [key, value]));
+    const before = looked;
+    for (let row = missing[looked]; row !== undefined && row.key <= end; row = missing[++looked])
+      values[row.at] = found.get(row.key);
+    // What is wanted next may be far from a run of which nothing was.
+    return looked === before || looked === missing.length;
+  };
+  for (let row = missing[0]; row !== undefined;) {
+    const bounds = { gt: shelf.prefix + row.key, lt: endOf(shelf) };
+    await readRuns(db, shelf, bounds, missing.length - looked, snapshot, take);
+    // Nothing is above it.
+    if (missing[looked] === row) return;
+    row = missing[looked];
+  }
 };
+
+/** More at once gain nothing: they take memory, and keep all others waiting until each has begun. */
+const SHELVES_AT_ONCE = 64;
 
 /** Values of rows, undefined where there is none. `places`: where each is if it ends a run or is in no log. */
 export const valuesAt = async (
@@ -179,7 +190,11 @@ export const valuesAt = async (
     inside.set(prefix + first, shelf);
     return undefined;
   });
-  await Promise.all([...inside.values()].map((shelf) => readInside(db, shelf, shelf.wanted, snapshot, values)));
+  const shelves = [...inside.values()];
+  for (let i = 0; i < shelves.length; i += SHELVES_AT_ONCE)
+    await Promise.all(
+      shelves.slice(i, i + SHELVES_AT_ONCE).map((shelf) => readInside(db, shelf, shelf.wanted, snapshot, values)),
+    );
   return values;
 };
 
