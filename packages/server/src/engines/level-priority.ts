@@ -23,18 +23,41 @@ export const readThreads = async (): Promise<ReadonlyMap<number, string>> => {
   return names;
 };
 
+/** Threads of the runtime's pool; each has a number. */
+const POOL = /^Bun Pool \d/;
+
+/** New threads that are called like another of the pool: one that starts a thread gives it its name, and LevelDB's keeps it. */
+export const newTwins = (
+  before: ReadonlyMap<number, string>,
+  after: ReadonlyMap<number, string>,
+): ReadonlySet<number> => {
+  const all = [...after];
+  const twins = all.filter(
+    ([id, name]) => !before.has(id) && POOL.test(name) && all.some(([other, same]) => other !== id && same === name),
+  );
+  return new Set(twins.map(([id]) => id));
+};
+
+/** LevelDB's thread, if it has begun since `before` and can be told from others. */
+const findThread = async (before: ReadonlyMap<number, string>): Promise<number | undefined> => {
+  const twins = newTwins(before, await readThreads());
+  // One of the pool that has only just begun has no name of its own yet.
+  const still = twins.size === 0 ? twins : newTwins(before, await readThreads());
+  const [id, another] = [...twins].filter((twin) => still.has(twin));
+  return another === undefined ? id : undefined;
+};
+
 /** Opens a database. LevelDB's thread, which the process's first database starts, gets a lower priority if it can be told from others. */
 export const withPatientMerges = async (open: () => Promise<Database>): Promise<Database> => {
   const before = await readThreads();
   const db = await open();
-  // It starts with the first table there is to write. Nothing lies in this range.
-  await db.compactRange('', '');
-  const after = [...(await readThreads())];
-  // It is called like the thread that started it, one of a pool; new ones of the pool have each a name of their own.
-  const [id, another] = after.flatMap(([thread, name]) =>
-    !before.has(thread) && after.some(([other, same]) => other !== thread && same === name) ? [thread] : [],
-  );
-  if (id === undefined || another !== undefined) return db;
+  let id = await findThread(before);
+  if (id === undefined) {
+    // It starts with the first table there is to write. Nothing lies in this range, and no merge is under way that this would wait for.
+    await db.compactRange('', '');
+    id = await findThread(before);
+  }
+  if (id === undefined) return db;
   try {
     setPriority(id, Math.min(NICEST, getPriority() + BACKGROUND_NICE));
   } catch {

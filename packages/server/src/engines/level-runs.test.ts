@@ -8,7 +8,7 @@ import { seededRandom } from './faults.ts';
 import { newestDigest } from './level-chain.ts';
 import { damageOf } from './level-gaps.ts';
 import { areaBounds, keysOf } from './level-keys.ts';
-import { BACKGROUND_NICE, readThreads } from './level-priority.ts';
+import { BACKGROUND_NICE, newTwins, readThreads } from './level-priority.ts';
 import { restoreBackup } from './level-restore.ts';
 import { RUN_CHARS, decodeRun, encodeRun } from './level-runs.ts';
 
@@ -187,6 +187,17 @@ test('damage that begins inside of a run is told from the first row that cannot 
   const table = { number: 9, bytes: 1, level: 0, smallest, largest: place };
   const { unread } = await damageOf(level.db, { table, name: 'x', state: { kind: 'unreadable', what: 'is missing' } });
   expect(unread).toEqual([{ from: { partition: 'c/a/0', key: '035\0' }, to: { partition: 'c/a/0', key: '051' } }]);
+});
+
+test('the thread of LevelDB is told from new ones that compile JavaScript and from those of the pool [STO1]', () => {
+  const before = new Map([
+    [1, 'bun\n'],
+    [2, 'Bun Pool 0\n'],
+    [3, 'JITWorker\n'],
+  ]);
+  const others = [...before, [4, 'JITWorker\n'], [5, 'bun\n'], [6, 'Bun Pool 1\n']] as const;
+  expect([...newTwins(before, new Map(others))]).toEqual([]);
+  expect([...newTwins(before, new Map([...others, [7, 'Bun Pool 0\n']]))]).toEqual([7]);
 });
 
 test.skipIf(process.platform !== 'linux')(
