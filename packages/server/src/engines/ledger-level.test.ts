@@ -103,7 +103,7 @@ describe('opening', () => {
 
   test.each([
     ['a newer', FORMAT + 1],
-    ['an older', FORMAT - 1],
+    ['an older', 1],
   ])('a store of %s format is refused [STO3] [COM11]', async (which, format) => {
     const directory = rig.folder();
     const level = await rig.open(directory);
@@ -111,6 +111,18 @@ describe('opening', () => {
     await level.db.put(rowKey(partition, key), encodeInstallation({ ...level.installation, format }));
     await rig.close(level);
     expect(await refusal(directory)).toContain(`was written by ${which} duolog (format ${format}`);
+  });
+
+  test('a store of format 2 is served, and is one of this format from then on [STO3] [COM11]', async () => {
+    const directory = await rig.filled(3);
+    const level = await rig.open(directory);
+    const { partition, key } = LAYOUT.installation;
+    await level.db.put(rowKey(partition, key), encodeInstallation({ ...level.installation, format: 2 }));
+    await rig.close(level);
+    const opened = await rig.open(directory);
+    expect(opened.installation).toEqual(level.installation);
+    expect(await opened.store.get(partition, key)).toBe(encodeInstallation(level.installation));
+    expect(await messagesIn(opened)).toEqual([1, 2, 3]);
   });
 });
 

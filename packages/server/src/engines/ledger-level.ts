@@ -16,7 +16,7 @@ import type { Database } from './level-folder.ts';
 import { LevelLedger } from './level-ledger.ts';
 import { LEVEL_LIMITS } from './level-limits.ts';
 import type { LevelLimits } from './level-limits.ts';
-import { checkWhole, openOrCreate } from './level-open.ts';
+import { checkWhole, openOrCreate, raiseFormat } from './level-open.ts';
 import type { Installation } from './level-open.ts';
 import { createPlaces } from './level-places.ts';
 import { levelStore } from './level-store.ts';
@@ -60,11 +60,12 @@ export const openLevel = <P extends ParcelData>(options: LevelOptions): Promise<
 const openWhole = async <P extends ParcelData>(options: LevelOptions): Promise<Level<P>> => {
   const { directory, clock, layout, alarm, onFatal, alsoOurs, plant } = options;
   const limits = { ...LEVEL_LIMITS, ...options.limits };
-  const { db, installation } = await openOrCreate({ ...options, writeBufferBytes: limits.writeBufferBytes });
+  const { db, installation: found } = await openOrCreate({ ...options, writeBufferBytes: limits.writeBufferBytes });
   try {
     const places = await createPlaces(db, layout.isLog, limits.areaChars);
     const store = levelStore({ db, places, alarm });
     await checkWhole(db, store, options, limits.checkedTail);
+    const installation = await raiseFormat(db, layout, found);
     const writer = levelWriter({ db, places, onFatal, plant });
     const ledger = new LevelLedger<P>({ db, writer, directory, clock, limits, alarm });
     const close = async (): Promise<void> => {

@@ -63,7 +63,7 @@ test('what is restored is what was backed up, with a new epoch [STO7] [STO8]', a
 
 test.each([
   ['a newer', FORMAT + 1],
-  ['an older', FORMAT - 1],
+  ['an older', 1],
 ])('a backup of %s format is refused, and nothing is left in the folder [STO3] [COM11]', async (which, format) => {
   const level = await rig.open(rig.folder());
   const file = newFile();
@@ -74,6 +74,22 @@ test.each([
   const { message } = await failureOf(restoreBackup({ file, directory, layout: LAYOUT }));
   expect(message).toContain(`The backup ${file} was written by ${which} duolog (format ${format}`);
   expect(existsSync(directory) ? readdirSync(directory) : []).toEqual([]);
+});
+
+test('a backup of format 2 is restored as a store of this format [STO8] [COM11]', async () => {
+  const level = await rig.open(rig.folder());
+  await commitAll(level, 3);
+  const file = newFile();
+  const { db, installation } = level;
+  const source = { db, directory: rig.folder(), now: rig.clock.now() };
+  await writeBackup({ ...source, installation: { ...installation, format: 2 }, file });
+  const directory = rig.folder();
+  const { epoch } = await restoreBackup({ file, directory, layout: LAYOUT });
+  const restored = await rig.open(directory);
+  expect(restored.installation).toEqual({ ...installation, epoch });
+  const { partition, key } = LAYOUT.installation;
+  expect(await restored.store.get(partition, key)).toContain(`"format":${FORMAT}`);
+  expect(await messagesIn(restored)).toEqual([1, 2, 3]);
 });
 
 test('a backup taken while batches come is one of the moments between them [STO7]', async () => {

@@ -25,12 +25,14 @@ export interface Installation {
 
 /** The format of rows and keys that this program writes. */
 export const FORMAT = 3;
+/** The oldest it reads: in format 2 each row of a log lies by itself, which format 3 allows as well. Format 1 was never released. */
+const OLDEST = 2;
 
-/** Why a store or a backup of this format is of no use to this program; undefined: it is of use. Format 1 was never released. */
+/** Why a store or a backup of this format is of no use to this program; undefined: it is of use. */
 export const formatRefusal = (format: number): string | undefined =>
-  format === FORMAT
+  format >= OLDEST && format <= FORMAT
     ? undefined
-    : `was written by ${format > FORMAT ? 'a newer' : 'an older'} duolog (format ${format}; this one reads ${FORMAT}). Use ${format > FORMAT ? 'that version or a newer one' : 'that version'}.`;
+    : `was written by ${format > FORMAT ? 'a newer' : 'an older'} duolog (format ${format}; this one reads ${OLDEST} to ${FORMAT}). Use ${format > FORMAT ? 'that version or a newer one' : 'that version'}.`;
 
 export const encodeInstallation = (installation: Installation): string => `1${JSON.stringify(installation)}`;
 const isInstallation = (value: unknown): value is Installation =>
@@ -176,4 +178,16 @@ export const checkWhole = async (
   const faults = await faultsOfChain(db, store, layout, tail);
   if (faults.length === 0) return;
   throw damaged(directory, faults.length === 1 ? String(faults[0]) : `${faults[0]} (and ${faults.length - 1} more)`);
+};
+
+/** To be called before anything is written that older programs would take for something else: they refuse the store from then on. */
+export const raiseFormat = async (
+  db: Database,
+  { installation: { partition, key } }: LevelLayout,
+  found: Installation,
+): Promise<Installation> => {
+  if (found.format === FORMAT) return found;
+  const installation = { ...found, format: FORMAT };
+  await db.put(rowKey(partition, key), encodeInstallation(installation), { sync: true });
+  return installation;
 };

@@ -13,7 +13,7 @@ import type { LevelLayout } from './level-chain.ts';
 import { LEDGER_FOLDER, RESTORING_FOLDER, inspectFolder, messageOf, openDatabase } from './level-folder.ts';
 import { digestKey, droppedKey, encodeDigest } from './level-keys.ts';
 import { LEVEL_LIMITS } from './level-limits.ts';
-import { encodeInstallation, flush, flushNames, formatRefusal } from './level-open.ts';
+import { FORMAT, encodeInstallation, flush, flushNames, formatRefusal } from './level-open.ts';
 import { createPlaces } from './level-places.ts';
 import { levelWriter } from './level-writer.ts';
 import type { LevelWriter } from './level-writer.ts';
@@ -150,7 +150,7 @@ const fileOf = (backup: string, content: Buffer): { readonly name: string; reado
 const fill = async (options: RestoreOptions, handle: FileHandle, header: BackupHeader): Promise<RestoreSummary> => {
   const { file, directory, layout } = options;
   const location = join(directory, RESTORING_FOLDER);
-  const installation = { ...header.installation, epoch: randomId(16) };
+  const installation = { ...header.installation, epoch: randomId(16), format: FORMAT };
   const db = await openDatabase(location, { create: true, writeBufferBytes: LEVEL_LIMITS.writeBufferBytes });
   const files: { readonly name: string; readonly bytes: Buffer }[] = [];
   let rows = 0;
