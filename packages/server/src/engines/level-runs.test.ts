@@ -100,6 +100,9 @@ const expectSame = async (store: Store, model: ReadonlyMap<string, ReadonlyMap<s
     }
     const asked = [...keys, '0zz', 'a'].map((key) => ({ partition, key })).toReversed();
     expect(await store.getMany(asked)).toEqual(asked.map(({ key }) => rows.get(key)));
+    // Far apart: runs of which nothing is asked lie between.
+    const few = asked.filter((_, i) => i % 29 < 2).concat(asked.slice(-1));
+    expect(await store.getMany(few)).toEqual(few.map(({ key }) => rows.get(key)));
   }
   for (const limit of [1, 7, 1_000]) {
     const found: string[] = [];
