@@ -57,17 +57,18 @@ export const openDatabase = async (
   location: string,
   options: { readonly create: boolean; readonly writeBufferBytes: number },
 ): Promise<Database> => {
-  const db: Database = new ClassicLevel(location, {
-    keyEncoding: 'utf8',
-    valueEncoding: 'utf8',
-    createIfMissing: options.create,
-    // Chosen by measurement: docs/decisions/0002-leveldb-settings.md.
-    writeBufferSize: options.writeBufferBytes,
-    cacheSize: 32 * 1024 * 1024,
-    compression: true,
-  });
   try {
+    // Before there is a database: it begins to open by itself, and would make a folder that everybody may read.
     if (options.create) await mkdir(location, { recursive: true, mode: 0o700 });
+    const db: Database = new ClassicLevel(location, {
+      keyEncoding: 'utf8',
+      valueEncoding: 'utf8',
+      createIfMissing: options.create,
+      // Chosen by measurement: docs/decisions/0002-leveldb-settings.md.
+      writeBufferSize: options.writeBufferBytes,
+      cacheSize: 32 * 1024 * 1024,
+      compression: true,
+    });
     await db.open();
     return db;
   } catch (cause) {
