@@ -18,7 +18,7 @@ export interface Bucket {
 interface Run extends Shelf {
   readonly bucket: Bucket;
   readonly rows: KeyValue[];
-  /** Characters of their values. */
+  /** Characters of the values that were appended: those of rows written again do not count. */
   chars: number;
 }
 

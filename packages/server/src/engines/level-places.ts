@@ -168,6 +168,8 @@ export const createPlaces = async (
         } else if (!add(batch, row, bucket)) return i;
       }
       runs.end(batch);
+      // The batch may have changed it.
+      loaded = undefined;
       return rows.length;
     },
     load: async (rows) => {

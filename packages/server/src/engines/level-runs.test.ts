@@ -176,6 +176,17 @@ test('the values of one log that one call reads are of one moment, while its row
   }
 });
 
+test('the same row given again covers nothing that was written beside it [STO1]', async () => {
+  const level = await rig.open(rig.folder());
+  const write = await writerOf(level);
+  await write([1, 2, 3].map((n) => row(n, '1old')));
+  const again = row(1, '1new');
+  await write([again, row(2, '1new')]);
+  await write([again]);
+  const values = await level.store.getMany([1, 2, 3].map((n) => LAYOUT.logRow('c/a', n)));
+  expect(values).toEqual(['1new', '1new', '1old']);
+});
+
 test('damage that begins inside of a run is told from the first row that cannot be read [STO11]', async () => {
   const level = await rig.open(rig.folder());
   const write = await writerOf(level);
