@@ -4,7 +4,7 @@ import type { Envelope } from '../src/core/commands.ts';
 import type { Parcel } from '../src/core/decision.ts';
 import { partitionOf } from '../src/core/hash.ts';
 import { DirectBus } from '../src/engines/bus-memory.ts';
-import { ManualClock, settlePromises } from '../src/engines/clock-manual.ts';
+import { ManualClock } from '../src/engines/clock-manual.ts';
 import { MemoryLedgerWorld, openMemoryLedger } from '../src/engines/ledger-memory.ts';
 import type { Bus, NodeId } from '../src/ports/bus.ts';
 import type { Batch, Claim, Ledger, Readiness } from '../src/ports/ledger.ts';
@@ -208,7 +208,7 @@ export class PumpRig {
   /** The answers once all that can go on has gone on; undefined where there is none yet. */
   async ask(...envelopes: readonly Envelope[]): Promise<readonly (Outcome | undefined)[]> {
     const refs = this.send(...envelopes);
-    await settlePromises();
+    await this.clock.advance(0);
     return refs.map((ref) => this.outcomes.get(ref));
   }
 
@@ -228,7 +228,7 @@ export class PumpRig {
       partition,
       requests: [{ ref, soft: request }],
     });
-    await settlePromises();
+    await this.clock.advance(0);
     return this.outcomes.get(ref);
   }
 

@@ -4,7 +4,6 @@ import * as fc from 'fast-check';
 import { alice, asks, bob, carol, group, numbered, userNamed } from '../../testing/people.ts';
 import { PumpRig } from '../../testing/pump-rig.ts';
 import { decodeMessage } from '../core/rows.ts';
-import { settlePromises } from '../engines/clock-manual.ts';
 import { openMemoryStore, MemoryRows } from '../engines/store-memory.ts';
 import type { Store } from '../ports/store.ts';
 import { createEntities } from './entities.ts';
@@ -135,10 +134,10 @@ test('with little room and commits under way nothing undecided or unsaved is for
         const n = (sent[conversation] ?? 0) + (repeat && sent[conversation] !== 0 ? 0 : 1);
         sent[conversation] = n;
         refs.push(...rig.send(say(id, n)));
-        await settlePromises();
+        await rig.clock.advance(0);
       }
       owner.commits.open();
-      await settlePromises();
+      await rig.clock.advance(0);
       for (const ref of refs) expect(rig.outcomes.get(ref)).toMatchObject({ ok: true });
       for (const [i, id] of conversations.entries()) {
         const texts = rig.world.rows

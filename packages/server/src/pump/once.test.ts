@@ -5,7 +5,6 @@ import { alice, asks, bob, numbered, userNamed } from '../../testing/people.ts';
 import { PumpRig } from '../../testing/pump-rig.ts';
 import { OUTBOX_STRIDE } from '../core/outbox.ts';
 import { decodeMessage, outboxKey } from '../core/rows.ts';
-import { settlePromises } from '../engines/clock-manual.ts';
 import type { Outcome } from './messages.ts';
 
 const direct = directId(alice, bob);
@@ -176,12 +175,12 @@ test('a repeat is told nothing while the first one’s commit is open, and the s
   const { rig, owner } = await openConversation(2);
   owner.commits.close();
   rig.send(say(1));
-  await settlePromises();
+  await rig.clock.advance(0);
   const [repeat = 0] = rig.send(say(1));
-  await settlePromises();
+  await rig.clock.advance(0);
   await restart(rig, 'second');
   owner.commits.open();
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(rig.outcomes.has(repeat)).toBe(false);
   // The first never became durable, so the second owner executes it, once.
   expect(await rig.results(say(1))).toMatchObject([{ seq: 1 }]);

@@ -5,7 +5,6 @@ import { PumpRig } from '../../testing/pump-rig.ts';
 import type { Batch } from '../ports/ledger.ts';
 import { RECORD_FORMATS } from '../data/journal-ledger/records.ts';
 import { decodeOutbox } from '../core/outbox.ts';
-import { settlePromises } from '../engines/clock-manual.ts';
 
 const direct = directId(alice, bob);
 const begin = asks(`c/${direct}`, alice, { kind: 'createDirect' });
@@ -31,11 +30,11 @@ test('nothing is answered or delivered before the commit, everything after it [C
   const { rig, owner } = await openChat();
   owner.commits.close();
   const [ref = 0] = rig.send(say('hello'));
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(owner.commits.waiting).toBe(1);
   expect(rig.heard).toEqual([]);
   owner.commits.open();
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(rig.outcomes.get(ref)).toMatchObject({ ok: true });
   expect(rig.links).toHaveLength(1);
   expect(rig.items.map(({ kind }) => kind)).toEqual(['entry']);
@@ -63,10 +62,10 @@ test('what comes during a commit shares the next one, in order [COM1] [MSG3]', a
   const { rig, owner } = await openChat();
   owner.commits.close();
   const refs = [...rig.send(say('1')), ...rig.send(say('2', bob)), ...rig.send(say('3')), ...rig.send(say('4'))];
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(owner.batches).toHaveLength(1);
   owner.commits.open();
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(owner.batches).toHaveLength(2);
   expect(owner.batches[1]?.grown).toContainEqual([`c/${direct}`, 2, 4]);
   const seqs = refs.map((ref) => {
@@ -79,7 +78,7 @@ test('what comes during a commit shares the next one, in order [COM1] [MSG3]', a
 test('one turn has one message for an edge: answers first, then entries in order [COM8] [MSG4]', async () => {
   const { rig } = await openChat();
   rig.send(numbered(1, say('1'), 'o', 'phone'), say('2', bob));
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(rig.links).toHaveLength(1);
   expect(rig.links[0]?.items.map(({ kind }) => kind)).toEqual(['result', 'result', 'entry', 'entry', 'entry']);
   expect(rig.items).toMatchObject([
@@ -131,7 +130,7 @@ test('outboxes full of refusals do not burst a batch [COM1] [COM10]', async () =
   const { rig, owner } = await openChat({ maxBatchBytes: 100_000 });
   const outboxes = Array.from({ length: 300 }, (_, i) => String(i).padStart(64, 'o'));
   for (let n = 1; n <= 9; n++) rig.send(...outboxes.map((outbox) => numbered(n, say(`${n}`, carol), outbox)));
-  await settlePromises();
+  await rig.clock.advance(0);
   const sizes = owner.batches.map(sizeOf);
   expect(Math.max(...sizes)).toBeLessThanOrEqual(100_000);
   // Counted from above, but not by much.
@@ -174,19 +173,19 @@ test('with a window of two a second turn is decided while the first is under way
   const { rig, owner } = await openChat({ window: 2 });
   owner.commits.close();
   const [first = 0] = rig.send(say('1'));
-  await settlePromises();
+  await rig.clock.advance(0);
   const [second = 0] = rig.send(say('2'));
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(owner.commits.waiting).toBe(2);
   const [third = 0] = rig.send(say('3'));
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(owner.commits.waiting).toBe(2);
   owner.commits.letOne();
-  await settlePromises();
+  await rig.clock.advance(0);
   expect([first, second, third].map((ref) => rig.outcomes.has(ref))).toEqual([true, false, false]);
   expect(owner.commits.waiting).toBe(2);
   owner.commits.open();
-  await settlePromises();
+  await rig.clock.advance(0);
   expect([first, second, third].map((ref) => rig.outcomes.get(ref)?.ok)).toEqual([true, true, true]);
 });
 
@@ -196,11 +195,11 @@ test.each([1, 2, 3])(
     const { rig, owner } = await openChat({ window });
     owner.commits.close();
     const refs = [...rig.send(say('1'))];
-    await settlePromises();
+    await rig.clock.advance(0);
     refs.push(...rig.send(say('2')));
-    await settlePromises();
+    await rig.clock.advance(0);
     owner.commits.open();
-    await settlePromises();
+    await rig.clock.advance(0);
     expect(refs.map((ref) => rig.outcomes.get(ref)?.ok)).toEqual([true, true]);
   },
 );
@@ -210,12 +209,12 @@ test('an answer that needs no commit waits for those before it [COM1] [COM10]', 
   owner.commits.close();
   const command = numbered(1, say('once'), 'o', 'phone');
   const [first = 0] = rig.send(command);
-  await settlePromises();
+  await rig.clock.advance(0);
   const [repeat = 0] = rig.send(command);
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(rig.outcomes.has(repeat)).toBe(false);
   owner.commits.open();
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(rig.outcomes.get(repeat)).toEqual(rig.outcomes.get(first) ?? { ok: true, result: '' });
   expect(rig.row(`c/${direct}/0`, '002')).toBeUndefined();
 });
@@ -229,14 +228,14 @@ test('turns are let go in order, though the ledger answers out of order and one 
   const refs: number[] = [];
   for (const command of [say('2'), first, say('3')]) {
     refs.push(...rig.send(command));
-    await settlePromises();
+    await rig.clock.advance(0);
   }
   expect(owner.answers.waiting).toBe(2);
   owner.answers.letOne(1);
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(rig.heard).toEqual([]);
   owner.answers.open();
-  await settlePromises();
+  await rig.clock.advance(0);
   const answered = rig.links
     .flatMap(({ items }) => items)
     .flatMap((item) => (item.kind === 'result' ? [item.ref] : []));
@@ -248,12 +247,12 @@ test('a fenced owner answers nothing, tells that it lost, and takes nothing more
   const rival = rig.openWorker('rival');
   owner.commits.close();
   const [first = 0] = rig.send(say('1'));
-  await settlePromises();
+  await rig.clock.advance(0);
   const [second = 0] = rig.send(say('2'));
-  await settlePromises();
+  await rig.clock.advance(0);
   await rival.worker.claim(0);
   owner.commits.open();
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(owner.lost).toEqual([0]);
   expect(owner.broken).toEqual([]);
   expect([first, second].map((ref) => rig.outcomes.has(ref))).toEqual([false, false]);
@@ -268,12 +267,12 @@ test('a ledger that breaks stops the owner: nothing of the batch, nor of those b
   const { rig, owner } = await openChat({ window: 2 });
   owner.commits.close();
   const refs = [...rig.send(say('1'))];
-  await settlePromises();
+  await rig.clock.advance(0);
   refs.push(...rig.send(say('2')));
-  await settlePromises();
+  await rig.clock.advance(0);
   owner.failure = new Error('EIO');
   owner.commits.open();
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(owner.broken).toEqual([owner.failure]);
   expect(refs.map((ref) => rig.outcomes.has(ref))).toEqual([false, false]);
   expect(owner.worker.owns(0)).toBe(false);
@@ -283,12 +282,12 @@ test('a partition given up in peace finishes what it took and takes nothing more
   const { rig, owner } = await openChat({ window: 2 });
   owner.commits.close();
   const refs = [...rig.send(say('1'))];
-  await settlePromises();
+  await rig.clock.advance(0);
   refs.push(...rig.send(say('2')));
-  await settlePromises();
+  await rig.clock.advance(0);
   refs.push(...rig.send(say('3')));
   const releasing = owner.worker.release(0);
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(await rig.ask(say('too late'))).toMatchObject([{ ok: false, failure: { code: 'unavailable' } }]);
   expect(owner.released).toEqual([]);
   owner.commits.open();
@@ -303,7 +302,7 @@ test('giving up while fenced ends, and releases nothing that belongs to another 
   const rival = rig.openWorker('rival');
   owner.commits.close();
   rig.send(say('1'));
-  await settlePromises();
+  await rig.clock.advance(0);
   const releasing = owner.worker.release(0);
   await rival.worker.claim(0);
   owner.commits.open();
@@ -316,7 +315,7 @@ test('an owner that gives up does not spin while it waits [LIM9]', async () => {
   const { rig, owner } = await openChat();
   owner.commits.close();
   rig.send(say('1'));
-  await settlePromises();
+  await rig.clock.advance(0);
   const releasing = owner.worker.release(0);
   let callbacks = 0;
   while (callbacks < 50 && (await rig.clock.step(10))) callbacks += 1;
@@ -329,16 +328,16 @@ test('a full queue answers overloaded with a time, and what was taken before is 
   const { rig, owner } = await openChat({ limits: { maxQueuedRequests: 4 } });
   owner.commits.close();
   const taken = [...rig.send(say('0'))];
-  await settlePromises();
+  await rig.clock.advance(0);
   taken.push(...rig.send(say('1'), say('2'), say('3')));
   const [fits = 0, beyond = 0] = rig.send(say('4'), say('5'));
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(rig.outcomes.get(beyond)).toMatchObject({
     ok: false,
     failure: { code: 'overloaded', facts: { retryAfterMs: 1_000 } },
   });
   owner.commits.open();
-  await settlePromises();
+  await rig.clock.advance(0);
   expect([...taken, fits].map((ref) => rig.outcomes.get(ref)?.ok)).toEqual([true, true, true, true, true]);
   expect(owner.counters.overloaded).toBe(1);
   expect(owner.worker.queued).toBe(0);

@@ -12,6 +12,7 @@ import { createDeciding } from './deciding.ts';
 import type { Debts } from './deciding.ts';
 import type { Directory } from './directory.ts';
 import { createEntities } from './entities.ts';
+import { gatherArrivals } from './gathering.ts';
 import { createLettingGo } from './letting-go.ts';
 import { createLinks } from './links.ts';
 import type { Failure, NodeMessage, Parcels, Submission } from './messages.ts';
@@ -141,7 +142,9 @@ export const createOwner = (options: OwnerOptions): Owner => {
         if (rest.length > 0) queue.putBack(rest);
         const done = commit(debts, underWay.at(-1)).finally(() => underWay.splice(underWay.indexOf(done), 1));
         underWay.push(done);
+        if (underWay.length < ledger.window) continue;
         while (underWay.length >= ledger.window) await underWay[0];
+        if (state === 'open') await gatherArrivals(clock, () => queue.length, limits.maxTurnRequests);
       }
     } catch (cause) {
       if (!stopped()) {

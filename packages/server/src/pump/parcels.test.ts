@@ -2,7 +2,6 @@ import { expect, test } from 'bun:test';
 import { alice, asks, group, numbered, userNamed } from '../../testing/people.ts';
 import { PumpRig } from '../../testing/pump-rig.ts';
 import type { RigOptions, RigWorker } from '../../testing/pump-rig.ts';
-import { settlePromises } from '../engines/clock-manual.ts';
 import type { NodeMessage } from './messages.ts';
 
 /** A conversation in one partition, a user in another: what is said in the first arrives in the second as parcels. */
@@ -52,7 +51,7 @@ test('no parcel leaves before its batch is stored [COM1] [COM5]', async () => {
   await rig.clock.advance(3_000);
   expect(seqs()).toEqual([1]);
   source.commits.open();
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(seqs()).toEqual([1, 2]);
 });
 
@@ -64,7 +63,7 @@ test('a parcel is accepted only when the batch that takes it is stored [COM5] [C
   await rig.clock.advance(2_000);
   expect(source.settled.at(-1)).toBe(before ?? 0);
   target.commits.open();
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(source.settled.at(-1)).toBe(source.batches.at(-1)?.stamp ?? 0);
 });
 
@@ -109,7 +108,7 @@ test('the same parcels many times, old ones among them, are taken once [COM5]', 
   stranger.listen((_from, message) => void answers.push(message));
   target.deaf = () => false;
   for (const copy of [...copies, ...copies.toReversed()]) stranger.send('target', copy);
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(seqs()).toEqual(upTo(6));
   // Whoever sends a parcel again is told how far it was taken.
   const last = rig.row(`p/${there}`, `accepted/${here}`);
@@ -127,7 +126,7 @@ test('a repeat that arrives while the first is being stored is accepted with it,
   expect(target.commits.waiting).toBe(1);
   expect(source.settled.length).toBe(before);
   target.commits.open();
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(seqs()).toEqual([1, 2]);
 });
 
@@ -213,7 +212,7 @@ test('parcels beyond the queue are dropped and come again [LIM9] [COM5]', async 
   await rig.clock.advance(600);
   // The first is accepted, so all the others come at once; four of them find room.
   small.commits.letOne();
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(small.batches.map(({ grown }) => grown.find(([entity]) => entity === `u/${bob}`))).toEqual([
     [`u/${bob}`, 3, 3],
     [`u/${bob}`, 4, 7],
@@ -231,7 +230,7 @@ test('a user’s answer goes back to the name that asked, in another partition [
       (id) => rig.partitionOf(`u/${id}`) !== rig.partitionOf('n/xenia'),
     ) ?? '';
   await rig.results(asks('n/xenia', user, { kind: 'signUp', user, name: 'Xenia', passwordHash: 'hash' }));
-  await settlePromises();
+  await rig.clock.advance(0);
   expect(JSON.parse(rig.row('n/xenia', 'holder')?.slice(1) ?? '{}')).toMatchObject({ user, confirmed: true });
   expect(JSON.parse(rig.row(`u/${user}`, 'account')?.slice(1) ?? '{}')).toMatchObject({ handle: 'xenia', devices: [] });
 });
@@ -241,7 +240,7 @@ test('a parcel names each recipient once, in the partition where they live [COM5
   const owner = await rig.openOwner();
   const members = Array.from({ length: 60 }, (_, i) => userNamed(`m${i}_`));
   await rig.results(numbered(1, asks(`c/${group}`, alice, { kind: 'createGroup', name: 'x', members })));
-  await settlePromises();
+  await rig.clock.advance(0);
   for (const user of [alice, ...members]) expect(rig.row(`u/${user}/0`, '002')).toBe(`21 ${group}`);
   const own = rig.partitionOf(`c/${group}`);
   const sent = owner.batches.flatMap(({ partition, parcels }) =>

@@ -15,14 +15,14 @@ export interface OwnerLimits {
   readonly maxQueuedParcels: number;
   /** Entities kept in memory. */
   readonly maxEntities: number;
-  /** Requests of one turn: more make it no cheaper, and each waits for two turns. Measured with `npm run bench`, direct-8: 2,048 gave a p99 of 187 ms, 256 one of 163, at the same CPU. */
+  /** Requests of one turn, and as many as one waits for (gathering.ts): more make it hardly cheaper, and each waits for two turns. */
   readonly maxTurnRequests: number;
 }
 export const OWNER_LIMITS: OwnerLimits = {
   maxQueuedRequests: 16_384,
   maxQueuedParcels: 4_096,
   maxEntities: 200_000,
-  maxTurnRequests: 256,
+  maxTurnRequests: 512,
 };
 
 /** What the pumps of a node did, for metrics; only ever counted up. */
