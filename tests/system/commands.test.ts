@@ -68,6 +68,29 @@ test('an account is made in the data folder when no server runs, and at the serv
   expect(offline.stdout() + offline.stderr() + online.stdout() + online.stderr()).not.toContain(password);
 }, 15_000);
 
+test('a server that runs over the data folder makes an account, also where sign-ups are closed [OPS12]', async () => {
+  const data = join(stage.folder(), 'data');
+  const server = await stage.serve({ DUOLOG_DATA: data, DUOLOG_SIGN_UPS_PER_HOUR: '0' });
+  const add = (...args: readonly string[]) =>
+    stage.duolog(['user', 'add', ...args, '--data', data], { input: `${password}\n` });
+  const added = add('ann', '--name', 'Ann');
+  expect(await added.ended).toBe(0);
+  expect(added.stdout()).toMatch(/^ann can log in now \(user u\S{16}, in .*, by the server that runs there\)\.\n$/);
+  expect((await logIn({ url: server.url, handle: 'ann', password, deviceName: 'x' })).token.length).toBeGreaterThan(0);
+  for (const [handle, message] of [
+    ['ann', 'taken'],
+    ['Ann!', 'the handle must be a-z 0-9'],
+  ] as const) {
+    const refused = add(handle);
+    expect(await refused.ended).toBe(1);
+    expect(refused.stderr()).toContain(message);
+    expect(refused.stderr().trim()).not.toContain('\n');
+  }
+  const stranger = stage.duolog(['user', 'add', 'eve', '--url', server.url], { input: password });
+  expect(await stranger.ended).toBe(1);
+  expect(added.stdout() + added.stderr() + server.stderr()).not.toContain(password);
+}, 15_000);
+
 test.each<[string, readonly string[], string, string]>([
   ['a handle that is taken', ['alice'], `${password}\n`, 'taken'],
   ['a handle of the wrong form', ['Alice!'], `${password}\n`, 'the handle must be a-z 0-9'],

@@ -1,8 +1,10 @@
 /** The only place that composes: settings and engines become one running node. */
-import { LIMITS, SOCKET_PATH, randomId } from '@duolog/protocol';
+import { DuologError, LIMITS, SOCKET_PATH, randomId } from '@duolog/protocol';
+import type { WireError } from '@duolog/protocol';
 import { PARTITIONS, openEngines } from './boot/embedded.ts';
 import type { Alarms, Engines } from './boot/embedded.ts';
 import { listeningFailed } from './boot/failures.ts';
+import type { NodeCommands } from './boot/maintenance.ts';
 import { measure } from './boot/measures.ts';
 import { createWatch } from './boot/watch.ts';
 import type { Watch } from './boot/watch.ts';
@@ -123,6 +125,7 @@ interface Parts {
   readonly node: Node;
   readonly api: Api;
   readonly gateway: Gateway | undefined;
+  readonly commands: NodeCommands;
   /** Keeps new work out from now on. */
   drain(): void;
 }
@@ -147,6 +150,16 @@ const composeGateway = (
     random: Math.random,
   });
 };
+
+/** Signs an account up as `account.signUp` does, past the limits for strangers: whoever asks may write to the data folder. */
+const addUser = (dispatch: Dispatch, account: object): Promise<object> =>
+  new Promise((resolve, reject) => {
+    const answers = {
+      answered: (_id: number, result: string) => resolve(JSON.parse(result) as object),
+      refused: (_id: number, error: WireError) => reject(DuologError.fromWire(error)),
+    };
+    void dispatch({ method: 'account.signUp', params: account, caller: undefined }, answers, 0)?.catch(reject);
+  });
 
 const compose = (options: BootOptions, engines: Engines, watch: Watch): Parts => {
   const { config, version, log } = options;
@@ -181,6 +194,7 @@ const compose = (options: BootOptions, engines: Engines, watch: Watch): Parts =>
     node,
     api,
     gateway,
+    commands: { addUser: (account) => addUser(dispatch, account) },
     drain: () => {
       draining = true;
     },
@@ -203,6 +217,7 @@ const serve = async (options: BootOptions, engines: Engines, watch: Watch): Prom
   try {
     await node.start();
     const listener = open(options, parts);
+    await engines.answerCommands(parts.commands);
     return {
       url: httpUrl(listener.host, listener.port),
       failed: watch.failed,

@@ -7,6 +7,7 @@ import type { Parcel } from '../core/decision.ts';
 import { openLevel } from '../engines/ledger-level.ts';
 import { MemoryLedgerWorld, openMemoryLedger } from '../engines/ledger-memory.ts';
 import { createTokens, secretOf } from '../engines/tokens-hmac.ts';
+import type { Control } from '../engines/level-control.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Ledger } from '../ports/ledger.ts';
 import type { Store } from '../ports/store.ts';
@@ -14,6 +15,7 @@ import type { Tokens } from '../ports/tokens.ts';
 import { folderFailed } from './failures.ts';
 import { ALSO_OURS, LAYOUT } from './layout.ts';
 import { answerCommands } from './maintenance.ts';
+import type { NodeCommands } from './maintenance.ts';
 
 /** One process owns everything: more partitions would only divide its batches. */
 export const PARTITIONS = 1;
@@ -23,6 +25,8 @@ export interface Engines {
   readonly store: Store;
   readonly tokens: Tokens;
   readonly epoch: string;
+  /** Answers commands of the same machine from now on, if they can reach this process. */
+  answerCommands(node: NodeCommands): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -39,6 +43,7 @@ const openMemory = (config: Config, clock: Clock): Engines => ({
   ...openMemoryLedger<Parcel>(new MemoryLedgerWorld<Parcel>(), { clock }),
   tokens: createTokens(config.secret ?? randomId(43)),
   epoch: randomId(16),
+  answerCommands: () => Promise.resolve(),
   close: () => Promise.resolve(),
 });
 
@@ -66,12 +71,15 @@ export const openEngines = async (config: Config, clock: Clock, { alarm, fatal }
   });
   try {
     const tokens = createTokens(config.secret ?? secretOf(config.data));
-    const control = await answerCommands(config.data, level, alarm);
+    let control: Control | undefined;
     return {
       ledger: level.ledger,
       store: level.store,
       tokens,
       epoch: level.installation.epoch,
+      answerCommands: async (node) => {
+        control = await answerCommands(config.data, level, node, alarm);
+      },
       close: async () => {
         await control?.close();
         await level.close();

@@ -1,4 +1,4 @@
-/** Backup, restore and check of the embedded store: with the server that runs over it, or without one. */
+/** Commands for the embedded store: backup, restore, check and new accounts, with the server that runs over it or without one. */
 import { resolve } from 'node:path';
 import { DuologError } from '@duolog/protocol';
 import type { ParcelData } from '../ports/ledger.ts';
@@ -30,16 +30,24 @@ const checkAll = async (checked: Checked): Promise<FsckReport> => {
   }
 };
 
+/** What a running node does for commands of the same machine, besides what its store does. */
+export interface NodeCommands {
+  /** Makes an account; `account` as in `account.signUp`. */
+  addUser(account: object): Promise<object>;
+}
+
 /** Answers commands that come from the same machine. Undefined if they cannot reach a server there. */
 export const answerCommands = async <P extends ParcelData>(
   directory: string,
   level: Level<P>,
+  node: NodeCommands,
   alarm: (message: string, cause?: unknown) => void,
 ): Promise<Control | undefined> => {
   const answer = async (request: ControlRequest): Promise<object> => {
-    if (request.command === 'fsck') return checkAll(await level.check());
-    const { file } = request;
-    if (request.command === 'backup' && typeof file === 'string') return level.backup(file);
+    const { command, file, account } = request;
+    if (command === 'fsck') return checkAll(await level.check());
+    if (command === 'backup' && typeof file === 'string') return level.backup(file);
+    if (command === 'user add' && typeof account === 'object' && account !== null) return node.addUser(account);
     throw new DuologError('invalid', `The running server knows no command ${JSON.stringify(request.command)}.`);
   };
   try {
@@ -50,12 +58,46 @@ export const answerCommands = async <P extends ParcelData>(
   }
 };
 
+/** Asks the server that runs over a data folder; undefined if none does. Rejects if it answers as this version does not. */
+const askRunning = async <T>(
+  directory: string,
+  request: ControlRequest,
+  isAnswer: (answer: unknown) => answer is T,
+): Promise<T | undefined> => {
+  const answer = await askControl(resolve(directory), request);
+  if (answer === undefined || isAnswer(answer)) return answer;
+  throw new DuologError(
+    'internal',
+    `The server that runs over ${directory} is another version of duolog. Use the command of that version, or start the server again.`,
+  );
+};
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+const isSummary = (value: unknown): value is BackupSummary =>
+  isObject(value) && typeof value['rows'] === 'number' && typeof value['bytes'] === 'number';
+const isTally = (value: unknown): boolean =>
+  isObject(value) && ['whole', 'damaged', 'unsure'].every((name) => typeof value[name] === 'number');
+const isReport = (value: unknown): value is FsckReport =>
+  isObject(value) &&
+  [value['conversations'], value['users'], value['names']].every(isTally) &&
+  isObject(value['missing']) &&
+  Array.isArray(value['unsure']) &&
+  Array.isArray(value['faults']);
+const isUser = (value: unknown): value is { readonly user: string } =>
+  isObject(value) && typeof value['user'] === 'string';
+
+/** Makes an account at the server that runs over the data folder, also where sign-ups are closed; undefined if none runs. Returns the user's id. */
+export const addUserAt = async (
+  directory: string,
+  account: { readonly handle: string; readonly password: string; readonly name?: string | undefined },
+): Promise<string | undefined> => (await askRunning(directory, { command: 'user add', account }, isUser))?.user;
+
 /** Writes a backup of the data folder to a file that does not exist yet; a server that runs there writes it itself. */
 export const backupStore = async (directory: string, file: string): Promise<BackupSummary> => {
   const target = resolve(file);
-  const done = await askControl(resolve(directory), { command: 'backup', file: target });
-  // The answer of this program's own server, in the form in which it sends it.
-  if (done !== undefined) return done as BackupSummary;
+  const done = await askRunning(directory, { command: 'backup', file: target }, isSummary);
+  if (done !== undefined) return done;
   const { writeBufferBytes } = LEVEL_LIMITS;
   await refuseDamaged(directory, ALSO_OURS);
   const { db, installation } = await openExisting({ directory, layout: LAYOUT, writeBufferBytes, alsoOurs: ALSO_OURS });
@@ -73,7 +115,7 @@ export const restoreStore = (directory: string, file: string): Promise<RestoreSu
 
 /** Checks the store of the data folder and changes nothing; a server that runs there does it itself. */
 export const checkStore = async (directory: string): Promise<FsckReport> => {
-  const done = await askControl(resolve(directory), { command: 'fsck' });
-  if (done !== undefined) return done as FsckReport;
+  const done = await askRunning(directory, { command: 'fsck' }, isReport);
+  if (done !== undefined) return done;
   return checkAll(await openForCheck({ directory: resolve(directory), layout: LAYOUT, alsoOurs: ALSO_OURS }));
 };

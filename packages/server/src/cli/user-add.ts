@@ -1,5 +1,6 @@
 import { signUp } from '@duolog/sdk';
 import { boot, httpUrl } from '../boot.ts';
+import { addUserAt } from '../boot/maintenance.ts';
 import type { Config } from '../config.ts';
 import { createLog } from '../log.ts';
 import type { Command } from './command.ts';
@@ -49,7 +50,8 @@ export const userAdd: Command = {
   usage: 'HANDLE',
   summary: 'Make an account. The password is asked for, or is the first line of what is piped in.',
   details: [
-    'With a server that runs (the one of the settings, or --url) it goes there; without one, into the data folder.',
+    'A server that runs over the data folder makes it, also where sign-ups are closed; else the one of the settings or --url,',
+    'if it answers and lets people sign up; without a server it goes into the data folder.',
   ],
   flags: {
     name: { type: 'string', value: 'NAME', doc: 'Display name; the handle if left out.' },
@@ -66,9 +68,14 @@ export const userAdd: Command = {
     const running = flagText(args, 'data') === undefined && (await serves(url));
     if (given !== undefined && !running) throw new CommandError(`no duolog server answers at ${url}`);
     const password = await askPassword({ twice: true });
-    const add = (at: string): Promise<string> => sign(at, handle, password, flagText(args, 'name'));
-    const user = running ? await add(url) : await withStore(config, add);
-    process.stdout.write(`${handle} can log in now (user ${user}, ${running ? `at ${url}` : `in ${config.data}`}).\n`);
-    return EXIT.done;
+    const name = flagText(args, 'name');
+    const told = (user: string, where: string): number => {
+      process.stdout.write(`${handle} can log in now (user ${user}, ${where}).\n`);
+      return EXIT.done;
+    };
+    const own = given === undefined ? await addUserAt(config.data, { handle, password, name }) : undefined;
+    if (own !== undefined) return told(own, `in ${config.data}, by the server that runs there`);
+    const add = (at: string): Promise<string> => sign(at, handle, password, name);
+    return running ? told(await add(url), `at ${url}`) : told(await withStore(config, add), `in ${config.data}`);
   },
 };
