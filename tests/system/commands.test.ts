@@ -91,6 +91,22 @@ test('a server that runs over the data folder makes an account, also where sign-
   expect(added.stdout() + added.stderr() + server.stderr()).not.toContain(password);
 }, 15_000);
 
+test('without --data or --url the server over the data folder is asked first, then the one at the address of the settings [OPS12]', async () => {
+  const data = join(stage.folder(), 'data');
+  const served = await stage.serve({ DUOLOG_DATA: data, DUOLOG_SIGN_UPS_PER_HOUR: '1' });
+  const settings = { DUOLOG_PORT: new URL(served.url).port, DUOLOG_DATA: join(stage.folder(), 'not-mine') };
+  const add = (handle: string, env: Readonly<Record<string, string>>) =>
+    stage.duolog(['user', 'add', handle], { input: `${password}\n`, env });
+  const there = add('ann', settings);
+  expect(await there.ended).toBe(0);
+  expect(there.stdout()).toEndWith(`, at ${served.url}).\n`);
+  const closed = add('bob', settings);
+  expect(await closed.ended).toBe(1);
+  const own = add('bob', { ...settings, DUOLOG_DATA: data });
+  expect(await own.ended).toBe(0);
+  expect(own.stdout()).toEndWith(`, in ${data}, by the server that runs there).\n`);
+}, 15_000);
+
 test.each<[string, readonly string[], string, string]>([
   ['a handle that is taken', ['alice'], `${password}\n`, 'taken'],
   ['a handle of the wrong form', ['Alice!'], `${password}\n`, 'the handle must be a-z 0-9'],

@@ -216,8 +216,9 @@ const serve = async (options: BootOptions, engines: Engines, watch: Watch): Prom
   const { node, gateway } = parts;
   try {
     await node.start();
-    const listener = open(options, parts);
+    // First: "user add" that finds nobody here asks over HTTP, where it is a stranger.
     await engines.answerCommands(parts.commands);
+    const listener = open(options, parts);
     return {
       url: httpUrl(listener.host, listener.port),
       failed: watch.failed,

@@ -1,5 +1,5 @@
 /** Commands for the embedded store: backup, restore, check and new accounts, with the server that runs over it or without one. */
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { DuologError } from '@duolog/protocol';
 import type { ParcelData } from '../ports/ledger.ts';
 import { fsck } from '../data/fsck/fsck.ts';
@@ -11,7 +11,7 @@ import { refuseDamaged, writeBackup } from '../engines/level-backup.ts';
 import type { BackupSummary } from '../engines/level-backup.ts';
 import { openForCheck } from '../engines/level-check.ts';
 import type { Checked } from '../engines/level-check.ts';
-import { askControl, listenForControl } from '../engines/level-control.ts';
+import { askControl, listenForControl, otherVersion } from '../engines/level-control.ts';
 import type { Control, ControlRequest } from '../engines/level-control.ts';
 import { LEVEL_LIMITS } from '../engines/level-limits.ts';
 import { openExisting } from '../engines/level-open.ts';
@@ -36,6 +36,25 @@ export interface NodeCommands {
   addUser(account: object): Promise<object>;
 }
 
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+/** The sentence in which every version refuses a command that it does not know; an asker knows the version by it. */
+const unknownCommand = (command: string): string => `The running server knows no command ${JSON.stringify(command)}.`;
+
+const wrongField = (field: string, what: string): DuologError =>
+  new DuologError('invalid', `The field "${field}" must be ${what}.`, { field });
+
+const fileOf = ({ file }: ControlRequest): string => {
+  if (typeof file !== 'string' || !isAbsolute(file)) throw wrongField('file', 'an absolute path');
+  return file;
+};
+
+const accountOf = ({ account }: ControlRequest): object => {
+  if (!isObject(account)) throw wrongField('account', 'an object as account.signUp takes it');
+  return account;
+};
+
 /** Answers commands that come from the same machine. Undefined if they cannot reach a server there. */
 export const answerCommands = async <P extends ParcelData>(
   directory: string,
@@ -43,12 +62,15 @@ export const answerCommands = async <P extends ParcelData>(
   node: NodeCommands,
   alarm: (message: string, cause?: unknown) => void,
 ): Promise<Control | undefined> => {
+  const commands = new Map<string, (request: ControlRequest) => Promise<object>>([
+    ['fsck', async () => checkAll(await level.check())],
+    ['backup', (request) => level.backup(fileOf(request))],
+    ['user add', (request) => node.addUser(accountOf(request))],
+  ]);
   const answer = async (request: ControlRequest): Promise<object> => {
-    const { command, file, account } = request;
-    if (command === 'fsck') return checkAll(await level.check());
-    if (command === 'backup' && typeof file === 'string') return level.backup(file);
-    if (command === 'user add' && typeof account === 'object' && account !== null) return node.addUser(account);
-    throw new DuologError('invalid', `The running server knows no command ${JSON.stringify(request.command)}.`);
+    const run = commands.get(request.command);
+    if (run === undefined) throw new DuologError('invalid', unknownCommand(request.command));
+    return run(request);
   };
   try {
     return await listenForControl(resolve(directory), answer);
@@ -63,35 +85,45 @@ const askRunning = async <T>(
   directory: string,
   request: ControlRequest,
   isAnswer: (answer: unknown) => answer is T,
+  withoutRight?: 'fails' | 'isNobody',
 ): Promise<T | undefined> => {
-  const answer = await askControl(resolve(directory), request);
+  let answer: unknown;
+  try {
+    answer = await askControl(resolve(directory), request, withoutRight);
+  } catch (cause) {
+    const isUnknown = cause instanceof DuologError && cause.message === unknownCommand(request.command);
+    throw isUnknown ? otherVersion(directory) : cause;
+  }
   if (answer === undefined || isAnswer(answer)) return answer;
-  throw new DuologError(
-    'internal',
-    `The server that runs over ${directory} is another version of duolog. Use the command of that version, or start the server again.`,
-  );
+  throw otherVersion(directory);
 };
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null;
-const isSummary = (value: unknown): value is BackupSummary =>
-  isObject(value) && typeof value['rows'] === 'number' && typeof value['bytes'] === 'number';
-const isTally = (value: unknown): boolean =>
-  isObject(value) && ['whole', 'damaged', 'unsure'].every((name) => typeof value[name] === 'number');
+const hasNumbers = (value: unknown, names: readonly string[]): value is Readonly<Record<string, unknown>> =>
+  isObject(value) && names.every((name) => typeof value[name] === 'number');
+const isSummary = (value: unknown): value is BackupSummary => hasNumbers(value, ['rows', 'bytes']);
+const isFault = (value: unknown): boolean =>
+  isObject(value) && typeof value['entity'] === 'string' && typeof value['what'] === 'string';
 const isReport = (value: unknown): value is FsckReport =>
-  isObject(value) &&
-  [value['conversations'], value['users'], value['names']].every(isTally) &&
-  isObject(value['missing']) &&
+  hasNumbers(value, ['messages', 'entries', 'outboxes', 'longTexts', 'faultCount']) &&
+  typeof value['ok'] === 'boolean' &&
+  ['conversations', 'users', 'names'].every((kind) => hasNumbers(value[kind], ['whole', 'damaged', 'unsure'])) &&
+  hasNumbers(value['missing'], ['messages', 'entries']) &&
   Array.isArray(value['unsure']) &&
-  Array.isArray(value['faults']);
+  value['unsure'].every((entity) => typeof entity === 'string') &&
+  Array.isArray(value['faults']) &&
+  value['faults'].every(isFault);
 const isUser = (value: unknown): value is { readonly user: string } =>
   isObject(value) && typeof value['user'] === 'string';
 
-/** Makes an account at the server that runs over the data folder, also where sign-ups are closed; undefined if none runs. Returns the user's id. */
+/**
+ * Makes an account at the server that runs over the data folder, also where sign-ups are closed. Returns the user's id;
+ * undefined if none runs there, or the folder is another user's, whose server may be asked in another way.
+ */
 export const addUserAt = async (
   directory: string,
   account: { readonly handle: string; readonly password: string; readonly name?: string | undefined },
-): Promise<string | undefined> => (await askRunning(directory, { command: 'user add', account }, isUser))?.user;
+): Promise<string | undefined> =>
+  (await askRunning(directory, { command: 'user add', account }, isUser, 'isNobody'))?.user;
 
 /** Writes a backup of the data folder to a file that does not exist yet; a server that runs there writes it itself. */
 export const backupStore = async (directory: string, file: string): Promise<BackupSummary> => {

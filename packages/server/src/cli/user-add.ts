@@ -50,8 +50,8 @@ export const userAdd: Command = {
   usage: 'HANDLE',
   summary: 'Make an account. The password is asked for, or is the first line of what is piped in.',
   details: [
-    'A server that runs over the data folder makes it, also where sign-ups are closed; else the one of the settings or --url,',
-    'if it answers and lets people sign up; without a server it goes into the data folder.',
+    'With --url the server there makes it, if it lets people sign up. Else the one that runs over the data folder does, also',
+    'where sign-ups are closed; else one that answers at the address of the settings; without a server it goes into the folder.',
   ],
   flags: {
     name: { type: 'string', value: 'NAME', doc: 'Display name; the handle if left out.' },

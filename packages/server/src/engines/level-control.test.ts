@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
-import { createConnection } from 'node:net';
+import { once } from 'node:events';
+import { createConnection, createServer } from 'node:net';
 import { join } from 'node:path';
 import { DuologError } from '@duolog/protocol';
 import { LevelRig } from '../../testing/level-rig.ts';
@@ -62,10 +63,23 @@ test('where no server listens there is nobody to ask, whatever lies there [STO7]
   open.pop();
   expect(await askControl(directory, { command: 'x' })).toBeUndefined();
   writeFileSync(join(directory, 'control.sock'), '');
+  expect(await askControl(join(directory, 'control.sock'), { command: 'x' })).toBeUndefined();
   expect(await askControl(directory, { command: 'x' })).toBeUndefined();
   await listen(() => Promise.resolve({ here: true }));
   expect(await askControl(directory, { command: 'x' })).toEqual({ here: true });
 });
+
+test.each(['null', 'nonsense', '7', '{}', '{"error":"x"}', '{"error":null}', '{"error":{"code":1}}'])(
+  'a reply of %s is told as one of another version [STO7]',
+  async (reply) => {
+    const server = createServer((socket) => void socket.once('data', () => socket.end(`${reply}\n`)));
+    await once(server.listen(join(directory, 'control.sock')), 'listening');
+    const failed = await failureOf(askControl(directory, { command: 'x' }));
+    server.close();
+    expect(failed).toBeInstanceOf(DuologError);
+    expect(String(failed)).toContain('is another version of duolog');
+  },
+);
 
 test('a server that ends before it answers is told as that [STO7]', async () => {
   const called = Promise.withResolvers<undefined>();

@@ -80,27 +80,69 @@ export const listenForControl = async (
   };
 };
 
-const connect = (path: string): Promise<Socket | undefined> =>
+/** What the system says of a place where nobody listens. */
+const NOBODY: readonly string[] = ['ENOENT', 'ENOTDIR', 'ECONNREFUSED', 'ENOTSOCK'];
+/** What it says to whoever may not write to the folder. */
+const NO_RIGHT: readonly string[] = ['EACCES', 'EPERM'];
+
+const connect = (path: string, nobody: readonly string[]): Promise<Socket | undefined> =>
   new Promise((resolve, reject) => {
     const socket = createConnection(path);
     socket.once('connect', () => resolve(socket));
     socket.once('error', (cause) => {
-      if (['ENOENT', 'ECONNREFUSED', 'ENOTSOCK'].includes(codeOf(cause) ?? '')) resolve(undefined);
+      if (nobody.includes(codeOf(cause) ?? '')) resolve(undefined);
       else reject(new DuologError('internal', `The running server cannot be reached: ${cause.message}`, { cause }));
     });
   });
 
-/** Asks the server that runs over this data folder; undefined if none does. Rejects with the error it answers. */
-export const askControl = async (directory: string, request: ControlRequest): Promise<unknown> => {
+/** The server that runs over the folder answered something this version does not know. */
+export const otherVersion = (directory: string): DuologError =>
+  new DuologError(
+    'internal',
+    `The server that runs over ${directory} is another version of duolog. Use the command of that version, or start the server again.`,
+  );
+
+const isWireError = (error: unknown): error is WireError =>
+  typeof error === 'object' &&
+  error !== null &&
+  'code' in error &&
+  typeof error.code === 'string' &&
+  'detail' in error &&
+  typeof error.detail === 'string';
+
+/** The result of a reply; undefined if it is neither a result nor an error. Throws the error. */
+const resultOf = (line: string): unknown => {
+  let reply: unknown;
+  try {
+    reply = JSON.parse(line);
+  } catch (cause) {
+    if (cause instanceof SyntaxError) return undefined;
+    throw cause;
+  }
+  if (typeof reply !== 'object' || reply === null) return undefined;
+  if ('error' in reply && isWireError(reply.error)) throw DuologError.fromWire(reply.error);
+  return 'result' in reply ? reply.result : undefined;
+};
+
+/**
+ * Asks the server that runs over this data folder; undefined if none does. Rejects with the error it answers. Without the
+ * right to ask it rejects, too, unless `withoutRight` says that this is as if nobody were there.
+ */
+export const askControl = async (
+  directory: string,
+  request: ControlRequest,
+  withoutRight: 'fails' | 'isNobody' = 'fails',
+): Promise<unknown> => {
   const path = socketPath(directory);
-  const socket = Buffer.byteLength(path) > MAX_PATH_BYTES ? undefined : await connect(path);
+  const nobody = withoutRight === 'fails' ? NOBODY : [...NOBODY, ...NO_RIGHT];
+  const socket = Buffer.byteLength(path) > MAX_PATH_BYTES ? undefined : await connect(path, nobody);
   if (socket === undefined) return undefined;
   socket.write(`${JSON.stringify(request)}\n`);
   try {
     for await (const line of createInterface({ input: socket })) {
-      const reply = JSON.parse(line) as { readonly result?: unknown; readonly error?: WireError };
-      if (reply.error !== undefined) throw DuologError.fromWire(reply.error);
-      return reply.result;
+      const result = resultOf(line);
+      if (result === undefined) throw otherVersion(directory);
+      return result;
     }
   } finally {
     socket.destroy();
