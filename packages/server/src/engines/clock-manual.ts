@@ -57,7 +57,7 @@ class Agenda {
 }
 
 /** Lets every promise that can go on do so: they run to their end before the next immediate. */
-export const settlePromises = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+const settlePromises = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 /**
  * A clock that tests move. Callbacks come in the order of their times, then of asking; after each one all promises
