@@ -1,6 +1,6 @@
 /**
  * LevelDB merges tables in a thread of its own, for a second or so at a time. With one core it would take half of it from those
- * who wait for an answer; at a lower priority it takes what they leave, and a quarter at least.
+ * who wait for an answer; at a lower priority it takes what they leave, and a sixth at least.
  * Measured in docs/decisions/0002-leveldb-settings.md.
  */
 import { readFile, readdir } from 'node:fs/promises';
@@ -8,8 +8,8 @@ import { getPriority, setPriority } from 'node:os';
 import type { Database } from './level-folder.ts';
 
 const THREADS = '/proc/self/task';
-/** So much nicer than the rest of the process: a third of its weight (sched(7)). */
-export const BACKGROUND_NICE = 5;
+/** So much nicer than the rest of the process: a fifth of its weight (sched(7)). */
+export const BACKGROUND_NICE = 7;
 const NICEST = 19;
 
 /** Names of this process's threads by id; none where the system does not tell. */
