@@ -1,8 +1,9 @@
 import { expect, test } from 'bun:test';
 import { ManualClock } from '../engines/clock-manual.ts';
+import type { Clock } from '../ports/clock.ts';
 import { gatherArrivals } from './gathering.ts';
 
-/** Looks until nobody seems to come; `arriving`: how many come before each look, then none. */
+/** How many are queued when the turn begins; `arriving`: how many come before each look, then none. */
 const gathered = async (queued: number, arriving: readonly number[], enough = 512): Promise<number> => {
   const clock = new ManualClock();
   let [now, looks] = [queued, 0];
@@ -23,13 +24,27 @@ test('it waits no longer than for as many as it takes', async () => {
   expect(await gathered(100, [200, 200, 200, 200], 512)).toBe(700);
 });
 
-test('a steady stream of few does not keep a turn waiting', async () => {
-  expect(
-    await gathered(
-      64,
-      Array.from({ length: 1_000 }, () => 1),
-    ),
-  ).toBe(67);
+test('people who come now and then do not keep a turn waiting', async () => {
+  const arriving = Array.from({ length: 1_000 }, (_, look) => look % 2);
+  expect(await gathered(64, arriving)).toBe(66);
+});
+
+test('where each look takes long, a turn waits for some milliseconds at most', async () => {
+  const clock = new ManualClock();
+  const slow: Clock = {
+    now: () => clock.now(),
+    monotonic: () => clock.monotonic(),
+    after: (ms, callback) => clock.after(ms, callback),
+    soon: (callback) => void clock.after(2, callback),
+  };
+  let queued = 0;
+  const arrive = (): void => {
+    queued += 1;
+    clock.after(1, arrive);
+  };
+  arrive();
+  await clock.run(gatherArrivals(slow, () => queued, 512));
+  expect(clock.monotonic()).toBe(6);
 });
 
 test('where nobody comes it takes three looks', async () => {

@@ -5,16 +5,17 @@
  */
 import type { Clock } from '../ports/clock.ts';
 
-/** So many looks at what arrives may bring little: answers take their way to the other side and back. */
-const QUIET_LOOKS = 3;
-/** Little is less than this part of what is queued. A crowd doubles within some looks, a steady stream does not. */
-const LITTLE = 1 / 16;
+/** So many looks at what arrives may bring nothing: answers take their way to the other side and back. */
+const EMPTY_LOOKS = 3;
+/** Looks take long where there is much else to do; then a turn waits no longer than this. */
+const LONGEST_MS = 5;
 
-/** Resolves when nobody seems to come any more, or `enough` are queued. `queued`: how many are. */
+/** Resolves when nobody seems to come any more, `enough` are queued, or it has taken long. `queued`: how many are. */
 export const gatherArrivals = async (clock: Clock, queued: () => number, enough: number): Promise<void> => {
-  for (let quiet = 0; quiet < QUIET_LOOKS && queued() < enough;) {
+  const until = clock.monotonic() + LONGEST_MS;
+  for (let empty = 0; empty < EMPTY_LOOKS && queued() < enough && clock.monotonic() < until;) {
     const before = queued();
     await new Promise<void>((resolve) => clock.soon(resolve));
-    if (queued() - before <= before * LITTLE) quiet += 1;
+    if (queued() === before) empty += 1;
   }
 };
