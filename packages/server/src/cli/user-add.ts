@@ -65,8 +65,7 @@ export const userAdd: Command = {
     const given = flagText(args, 'url');
     const url = given ?? httpUrl(config.host, config.port);
     if (!URL.canParse(url)) throw new CommandError(`${url} is no URL`);
-    const running = flagText(args, 'data') === undefined && (await serves(url));
-    if (given !== undefined && !running) throw new CommandError(`no duolog server answers at ${url}`);
+    if (given !== undefined && !(await serves(given))) throw new CommandError(`no duolog server answers at ${given}`);
     const password = await askPassword({ twice: true });
     const name = flagText(args, 'name');
     const told = (user: string, where: string): number => {
@@ -75,6 +74,7 @@ export const userAdd: Command = {
     };
     const own = given === undefined ? await addUserAt(config.data, { handle, password, name }) : undefined;
     if (own !== undefined) return told(own, `in ${config.data}, by the server that runs there`);
+    const running = given !== undefined || (flagText(args, 'data') === undefined && (await serves(url)));
     const add = (at: string): Promise<string> => sign(at, handle, password, name);
     return running ? told(await add(url), `at ${url}`) : told(await withStore(config, add), `in ${config.data}`);
   },

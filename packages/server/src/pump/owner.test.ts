@@ -169,6 +169,23 @@ test('the longest texts go one by one where two do not fit [COM1] [LIM2]', async
   for (const batch of owner.batches) expect(sizeOf(batch)).toBeLessThanOrEqual(700_000);
 });
 
+test('who asks again when answered shares the turn of those who waited [COM1] [MSG3]', async () => {
+  const { rig, owner } = await openChat();
+  owner.commits.close();
+  rig.send(say('1'));
+  rig.send(say('2', bob));
+  await rig.clock.advance(0);
+  expect(owner.batches).toHaveLength(1);
+  // The next look at what arrives brings it.
+  rig.clock.soon(() => void rig.send(say('3')));
+  owner.commits.open();
+  await rig.clock.advance(0);
+  expect(owner.batches.map(({ grown }) => grown[0])).toEqual([
+    [`c/${direct}`, 1, 1],
+    [`c/${direct}`, 2, 3],
+  ]);
+});
+
 test('with a window of two a second turn is decided while the first is under way, and answered after it [COM1]', async () => {
   const { rig, owner } = await openChat({ window: 2 });
   owner.commits.close();

@@ -144,7 +144,9 @@ export const createOwner = (options: OwnerOptions): Owner => {
         underWay.push(done);
         if (underWay.length < ledger.window) continue;
         while (underWay.length >= ledger.window) await underWay[0];
-        if (state === 'open') await gatherArrivals(clock, () => queue.length, limits.maxTurnRequests);
+        // What had no room fills the next turn already.
+        if (state === 'open' && rest.length === 0)
+          await gatherArrivals(clock, () => queue.length, limits.maxTurnRequests);
       }
     } catch (cause) {
       if (!stopped()) {
