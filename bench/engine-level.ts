@@ -12,7 +12,7 @@ import {
   KEYS,
   conversationKey,
   encodeMessage,
-  encodePointer,
+  encodePointers,
   logRow,
   userKey,
 } from '../packages/server/src/core/rows.ts';
@@ -59,7 +59,7 @@ const createWriter = (claim: Claim): ((messages: number) => Batch) => {
     });
     for (const one of [a, b]) {
       const useq = next(userKey(one), grown);
-      rows.push({ ...logRow(userKey(one), useq), value: encodePointer(conversation, seq) });
+      rows.push({ ...logRow(userKey(one), useq), value: encodePointers(conversation, seq, 1) });
     }
   };
   return (messages) => {

@@ -2,13 +2,16 @@
 import { directId } from '@duolog/protocol';
 import type { Entry, Message } from '@duolog/protocol';
 import {
+  BUCKET_SIZE,
   CONVERSATION_ROWS,
   KEYS,
+  bucketKey,
   decodeEntry,
   decodeJson,
   decodeMessage,
   formerKey,
   logRow,
+  unfoldRow,
 } from '../../packages/server/src/core/rows.ts';
 import type { FormerMember, InConversation, Roster } from '../../packages/server/src/core/rows.ts';
 import type { MemoryRows } from '../../packages/server/src/engines/store-memory.ts';
@@ -18,11 +21,10 @@ import { foldEntry, messageHash } from './copy.ts';
 /** All values of a log, from 1 to its end. */
 const logOf = (rows: MemoryRows, entity: string): readonly string[] => {
   const values: string[] = [];
-  for (let n = 1; ; n++) {
-    const { partition, key } = logRow(entity, n);
-    const value = rows.get(partition, key);
-    if (value === undefined) return values;
-    values.push(value);
+  for (let bucket = 0; ; bucket++) {
+    const found = rows.range(bucketKey(entity, bucket), { limit: BUCKET_SIZE });
+    values.push(...found.flatMap(({ value }) => unfoldRow(value)));
+    if (values.length < (bucket + 1) * BUCKET_SIZE - 1) return values;
   }
 };
 

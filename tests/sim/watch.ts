@@ -1,5 +1,5 @@
 /** Invariants that hold after every single write of the store, whoever wrote it and whenever it landed. */
-import { BUCKET_SIZE, decodeEntry, logRow, numberOf } from '../../packages/server/src/core/rows.ts';
+import { BUCKET_SIZE, decodeEntry, logRow, numberOf, unfoldRow } from '../../packages/server/src/core/rows.ts';
 import type { MemoryRows } from '../../packages/server/src/engines/store-memory.ts';
 import type { KeyValue } from '../../packages/server/src/ports/store.ts';
 
@@ -17,9 +17,16 @@ const has = (rows: MemoryRows, entity: string, n: number): boolean => {
   return rows.get(partition, key) !== undefined;
 };
 
+/** Whether the row above this one in its bucket holds its number as well. */
+const isHeldTwice = (rows: MemoryRows, partition: string, key: string, n: number): boolean => {
+  const [above] = rows.range(partition, { after: key, limit: 1 });
+  const place = above === undefined ? undefined : placeOf(partition, above.key);
+  return above !== undefined && place !== undefined && place.n - unfoldRow(above.value).length < n;
+};
+
 /**
- * Watches the rows: what a number of a log holds never changes, no number is readable before the one below it, and what
- * an entry points to is readable before the entry is (SYN1).
+ * Watches the rows: what a number of a log holds never changes, it is in one row, no number is readable before the one
+ * below it, and what an entry points to is readable before the entry is (SYN1).
  */
 export const watchRows = (rows: MemoryRows, violated: Violated): void => {
   const write = rows.write.bind(rows);
@@ -33,11 +40,21 @@ export const watchRows = (rows: MemoryRows, violated: Violated): void => {
       if (place === undefined) continue;
       const { entity, n } = place;
       if (before[i] !== undefined) violated('COM1', `${entity} ${n} was ${before[i]} and is now ${value}`);
-      if (n > 1 && n % BUCKET_SIZE !== 0 && !has(rows, entity, n - 1))
-        violated('SYN1', `${entity} ${n} is readable and ${n - 1} is not`);
-      const entry = entity.startsWith('u/') ? decodeEntry(value) : undefined;
-      if (entry?.kind === 'pointer' && !has(rows, `c/${entry.conversation}`, entry.seq)) {
-        violated('SYN1', `entry ${n} of ${entity} points to ${entry.conversation} ${entry.seq}, which is not readable`);
+      const held = unfoldRow(value);
+      const first = n - held.length + 1;
+      if (first > 1 && first % BUCKET_SIZE !== 0 && !has(rows, entity, first - 1))
+        violated('SYN1', `${entity} ${first} is readable and ${first - 1} is not`);
+      for (let inside = first; inside < n; inside++)
+        if (has(rows, entity, inside)) violated('COM1', `${entity} ${inside} is in two rows`);
+      if (isHeldTwice(rows, partition, key, n)) violated('COM1', `${entity} ${n} is in two rows`);
+      if (!entity.startsWith('u/')) continue;
+      for (const [at, one] of held.entries()) {
+        const entry = decodeEntry(one);
+        if (entry.kind === 'pointer' && !has(rows, `c/${entry.conversation}`, entry.seq))
+          violated(
+            'SYN1',
+            `entry ${first + at} of ${entity} points to ${entry.conversation} ${entry.seq}, which is not readable`,
+          );
       }
     }
   };

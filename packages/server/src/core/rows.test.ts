@@ -14,7 +14,7 @@ import {
   encodeFields,
   encodeJson,
   encodeMessage,
-  encodePointer,
+  encodePointers,
   formerKey,
   inConversationKey,
   logRow,
@@ -48,7 +48,7 @@ test('within a bucket the order of keys is the order of numbers, across all 4,09
 test('an entry row is read as it was written: a pointer or fields [COM3]', () => {
   fc.assert(
     fc.property(anyNumber, fc.constantFrom(group, directId(alice, bob)), (seq, conversation) => {
-      expect(decodeEntry(encodePointer(conversation, seq))).toEqual({ kind: 'pointer', conversation, seq });
+      expect(decodeEntry(encodePointers(conversation, seq, 1))).toEqual({ kind: 'pointer', conversation, seq });
     }),
   );
   fc.assert(

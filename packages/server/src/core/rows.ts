@@ -2,7 +2,8 @@
  * Where every row lives and what is in it, written once. Store partitions: `c/<conversation>`, `c/<conversation>/<bucket>`,
  * `u/<user>`, `u/<user>/<bucket>`, `n/<handle>`, `p/<partition>`, `i` (the installation), `t/<conversation>/<bucket>` (whole texts of long messages).
  * A value's first character is its format: `1` JSON (in `t/…` the text itself), `2` in an entry a pointer to a message and
- * in an outbox its answers, `3` a message behind the command it was.
+ * in an outbox its answers, `3` a message behind the command it was, `4` entries that point to one message after another.
+ * A row of a log holds the number that its place tells; one of format `4` those before it as well.
  */
 import type { ConversationId, ConversationKind, DeviceId, OutboxId, UserId } from '@duolog/protocol';
 
@@ -177,7 +178,19 @@ export const decodeOrigin = (value: string): MessageOrigin | undefined => {
 export type EntryRow =
   | { readonly kind: 'pointer'; readonly conversation: ConversationId; readonly seq: number }
   | { readonly kind: 'fields'; readonly fields: string };
-export const encodePointer = (conversation: ConversationId, seq: number): string => `2${seq} ${conversation}`;
+const encodePointer = (conversation: ConversationId, seq: number): string => `2${seq} ${conversation}`;
+/** The row of `count` entries that point to one message after another; it lies at the number of the last, which points to `seq`. */
+export const encodePointers = (conversation: ConversationId, seq: number, count: number): string =>
+  count === 1 ? encodePointer(conversation, seq) : `4${count} ${seq} ${conversation}`;
+/** The values of the numbers that a row of a log holds, in order, each as if it had a row by itself. */
+export const unfoldRow = (value: string): readonly string[] => {
+  if (value[0] !== '4') return [value];
+  const [count, last, conversation, ...rest] = value.slice(1).split(' ');
+  const [numbers, seq] = [Number(count), Number(last)];
+  if (conversation === undefined || rest.length > 0 || !(numbers > 1 && numbers <= BUCKET_SIZE && seq >= numbers))
+    throw new Error(`entries that cannot be told apart ${JSON.stringify(value.slice(0, 40))}`);
+  return Array.from({ length: numbers }, (_, i) => encodePointer(conversation, seq - numbers + 1 + i));
+};
 export const encodeFields = (fields: string): string => `1${fields}`;
 export const decodeEntry = (value: string): EntryRow => {
   if (value[0] === '1') return { kind: 'fields', fields: value.slice(1) };

@@ -4,7 +4,7 @@ import { alice, bob, group } from '../../testing/people.ts';
 import type { UserCommand } from './commands.ts';
 import type { Decided, Delivery, Refused } from './decision.ts';
 import { unchanged } from './decision.ts';
-import { KEYS, bucketKey, decodeEntry, encodePointer, inConversationKey, logRow, userKey } from './rows.ts';
+import { KEYS, bucketKey, decodeEntry, encodePointers, inConversationKey, logRow, placeInBucket, userKey } from './rows.ts';
 import type { Account } from './rows.ts';
 import { ENTRY_LIFE_MS, decideUser, takeMessageParcel, takeUserParcel, userNeeds } from './users.ts';
 import type { MessageParcel, UserParcel, UserState } from './users.ts';
@@ -42,8 +42,8 @@ const said: MessageParcel = {
 
 /** A message taken, in the form of any other decision. */
 const hear = (state: UserState, parcel: MessageParcel, at: number): Decided<UserState> => {
-  const pointer = encodePointer(parcel.conversation, parcel.seq);
-  const { state: next, row, delivery, begun } = takeMessageParcel(state, parcel, pointer, at);
+  const { state: next, partition, delivery, begun } = takeMessageParcel(state, parcel, at);
+  const row = { partition, key: placeInBucket(next.head), value: encodePointers(parcel.conversation, parcel.seq, 1) };
   return {
     ...unchanged(next),
     rows: [...(begun?.rows ?? []), row],

@@ -98,16 +98,16 @@ interface EntryFields {
 /** One more entry of a user's log. */
 export interface Appended {
   readonly state: UserState;
-  readonly row: RowChange;
+  /** Store partition of the entry's row. */
+  readonly partition: string;
   readonly delivery: Delivery;
   /** A new bucket was begun: rows that come before the entry's, and Store partitions of which nothing is needed any more. */
   readonly begun?: { readonly rows: readonly RowChange[]; readonly drops: readonly string[] } | undefined;
 }
 
-/** Appends one entry: its row, and its delivery to the user's devices. */
+/** Appends one entry, but for its row: its place, and its delivery to the user's devices. */
 const append = (
   state: UserState,
-  value: string,
   fields: string,
   now: number,
   shared?: object,
@@ -115,11 +115,11 @@ const append = (
 ): Appended => {
   const { user, account, conversation } = state;
   const useq = state.head + 1;
-  const logPartition = nextPartition(userKey, user, state.logPartition, useq);
+  const partition = nextPartition(userKey, user, state.logPartition, useq);
   const begun = grownLog(state, useq, now);
   return {
-    state: { user, head: useq, logPartition, log: begun?.log ?? state.log, account, conversation },
-    row: { partition: logPartition, key: placeInBucket(useq), value },
+    state: { user, head: useq, logPartition: partition, log: begun?.log ?? state.log, account, conversation },
+    partition,
     delivery:
       sent !== undefined
         ? { kind: 'entry', user, useq, fields, sent }
@@ -130,20 +130,20 @@ const append = (
   };
 };
 
-const decidedOf = ({ state, row, delivery, begun }: Appended): Decided<UserState> => ({
-  ok: true,
-  state,
-  result: {},
-  rows: begun === undefined ? [row] : [...begun.rows, row],
-  parcels: [],
-  deliveries: [delivery],
-  ...(begun === undefined ? {} : { drops: begun.drops }),
-});
-
 /** Appends an entry that is no message: its fields are its row. */
 const appendFields = (state: UserState, entry: EntryFields, now: number): Decided<UserState> => {
   const fields = JSON.stringify(entry).slice(1, -1);
-  return decidedOf(append(state, encodeFields(fields), fields, now));
+  const { state: next, partition, delivery, begun } = append(state, fields, now);
+  const row = { partition, key: placeInBucket(next.head), value: encodeFields(fields) };
+  return {
+    ok: true,
+    state: next,
+    result: {},
+    rows: begun === undefined ? [row] : [...begun.rows, row],
+    parcels: [],
+    deliveries: [delivery],
+    ...(begun === undefined ? {} : { drops: begun.drops }),
+  };
 };
 
 const withAccount = (state: UserState, account: Account, entry: EntryFields, now: number): Decided<UserState> => {
@@ -226,10 +226,10 @@ const takeAccount = (
 };
 
 /**
- * Takes a message. Most of what an owner does is done here, so it makes no more than is needed. `pointer` is the entry's
- * row, the same for all recipients ({@link encodePointer}).
+ * Takes a message. Most of what an owner does is done here, so it makes no more than is needed. The entry's row is left to
+ * the turn: what goes on in one conversation is one row ({@link encodePointers}).
  */
-export const takeMessageParcel = (state: UserState, parcel: MessageParcel, pointer: string, now: number): Appended => {
+export const takeMessageParcel = (state: UserState, parcel: MessageParcel, now: number): Appended => {
   const { conversation, seq, at, fields, origin } = parcel;
   const sent =
     origin?.user === state.user
@@ -238,7 +238,7 @@ export const takeMessageParcel = (state: UserState, parcel: MessageParcel, point
           fields: `"kind":"sent","conversation":"${conversation}","seq":${seq},"at":${at},"outbox":"${origin.outbox}","n":${origin.n}`,
         }
       : undefined;
-  return append(state, pointer, fields, now, parcel, sent);
+  return append(state, fields, now, parcel, sent);
 };
 
 /** Takes a parcel of a conversation or a name. */

@@ -24,8 +24,8 @@ export interface Installation {
 }
 
 /** The format of rows and keys that this program writes. */
-export const FORMAT = 3;
-/** The oldest it reads: in format 2 each row of a log lies by itself, which format 3 allows as well. Format 1 was never released. */
+export const FORMAT = 4;
+/** The oldest it reads: in format 2 each row of a log lies by itself, in format 3 each entry has a row, which is allowed in this one as well. Format 1 was never released. */
 const OLDEST = 2;
 
 /** Why a store or a backup of this format is of no use to this program; undefined: it is of use. */

@@ -198,7 +198,7 @@ export const createDeciding = (options: {
         rows: rowsOf(turn),
         drops: turn.drops,
         parcels,
-        grown: [...turn.grown.values()],
+        grown: Array.from(turn.grown, ([entity, { from, to }]) => [entity, from, to] as const),
       };
     },
   };

@@ -6,12 +6,11 @@ import { LIMITS } from '@duolog/protocol';
 import type { Envelope } from '../core/commands.ts';
 import type { Parcel, RowChange } from '../core/decision.ts';
 import type { Answer, Outbox } from '../core/outbox.ts';
-import { encodePointer } from '../core/rows.ts';
 
 /** Around the names and the value of a row, in a record. */
 const ROW_FRAME = 16;
 /** Row of an entry that points to a message, and its share of the digest. */
-const ENTRY_BYTES = 128;
+export const ENTRY_BYTES = 128;
 /** Entry and row of a membership, but for the name. */
 const MEMBERSHIP_BYTES = 512;
 /** Account with all its devices, and the entry that tells of the change. */
@@ -38,14 +37,8 @@ export const outboxBytes = (outbox: Outbox): number => {
 /** What one more answer adds to a row that is in the batch already. */
 export const answerBytes = (answer: Answer): number => ('refusal' in answer ? REFUSAL_BYTES : 0);
 
-/** A pointer's first character: all of it is ASCII, and most rows are pointers. */
-const POINTER = encodePointer('', 0).charCodeAt(0);
-
 export const rowBytes = ({ partition, key, value }: RowChange): number =>
-  partition.length +
-  key.length +
-  (value.charCodeAt(0) === POINTER ? value.length : Buffer.byteLength(value)) +
-  ROW_FRAME;
+  partition.length + key.length + Buffer.byteLength(value) + ROW_FRAME;
 
 /** What taking a parcel adds to the batch of its destination, at most. */
 export const takingBytes = (parcel: Parcel): number => {

@@ -1,5 +1,5 @@
 /** One round of an owner: decides about what it took, and gathers all that follows into one batch (COM1). */
-import type { UserId } from '@duolog/protocol';
+import type { ConversationId, UserId } from '@duolog/protocol';
 import { decideConversation, takePosition } from '../core/conversations.ts';
 import type { Envelope, UserCommand } from '../core/commands.ts';
 import type { Decided, Decision, Delivery, Parcel, RowChange } from '../core/decision.ts';
@@ -11,18 +11,38 @@ import {
   acceptedKey,
   conversationKey,
   encodeJson,
-  encodePointer,
+  encodePointers,
   nameKey,
   partitionKey,
+  placeInBucket,
   userKey,
 } from '../core/rows.ts';
 import { decideUser, takeMessageParcel, takeUserParcel, userNeeds } from '../core/users.ts';
-import type { UserParcel, UserState } from '../core/users.ts';
+import type { MessageParcel, UserParcel, UserState } from '../core/users.ts';
 import { answerOf, answerTo, notLoaded, outboxOf, outcomeOf } from './answering.ts';
 import type { Entities, Entity, Remembered } from './entities.ts';
 import { isConversation, isName, isUser } from './entities.ts';
-import { answerBytes, outboxBytes, rowBytes, sendingBytes, sharedBytes } from './sizes.ts';
+import { ENTRY_BYTES, answerBytes, outboxBytes, rowBytes, sendingBytes, sharedBytes } from './sizes.ts';
 import type { Outcome } from './messages.ts';
+
+/** Entries at the end of a user's log that point to one message after another of a conversation: one row, made when they end. */
+interface Pointers {
+  /** Store partition of the row. */
+  readonly partition: string;
+  readonly conversation: ConversationId;
+  /** Of the last. */
+  useq: number;
+  seq: number;
+  count: number;
+}
+
+/** How far a log grew in a turn: both ends included. */
+interface Growth {
+  readonly from: number;
+  to: number;
+  /** The newest entries, if there is no row of them yet. */
+  pointers: Pointers | undefined;
+}
 
 /** All that a turn decided, before and after it is stored. */
 export interface Turn {
@@ -34,7 +54,7 @@ export interface Turn {
   readonly parcels: Map<number, Parcel[]>;
   readonly deliveries: Delivery[];
   /** By entity. */
-  readonly grown: Map<string, [entity: string, from: number, to: number]>;
+  readonly grown: Map<string, Growth>;
   /** Outboxes whose rows are to be written, and whose they are: encoded once, at the end of the turn. */
   readonly outboxes: Map<Remembered, Entity>;
   /** Something was answered from what is remembered: true only of one who still is the owner, which a commit proves (COM2). */
@@ -64,11 +84,41 @@ export interface TurnContext {
   readonly now: number;
 }
 
-const grow = (turn: Turn, entity: string, before: number, after: number): void => {
-  if (after === before) return;
-  const grown = turn.grown.get(entity);
-  if (grown === undefined) turn.grown.set(entity, [entity, before + 1, after]);
-  else grown[2] = after;
+const grow = (turn: Turn, entity: string, before: number, after: number): Growth | undefined => {
+  if (after === before) return undefined;
+  let growth = turn.grown.get(entity);
+  if (growth === undefined) {
+    growth = { from: before + 1, to: after, pointers: undefined };
+    turn.grown.set(entity, growth);
+  } else growth.to = after;
+  return growth;
+};
+
+const endPointers = (turn: Turn, growth: Growth): void => {
+  const { pointers } = growth;
+  if (pointers === undefined) return;
+  const { partition, conversation, useq, seq, count } = pointers;
+  turn.rows.push({ partition, key: placeInBucket(useq), value: encodePointers(conversation, seq, count) });
+  growth.pointers = undefined;
+};
+
+/** Adds the entry that a log has grown by: it goes on in the row of those before it, or begins one. */
+const addPointer = (turn: Turn, growth: Growth, partition: string, { conversation, seq }: MessageParcel): void => {
+  const { pointers, to } = growth;
+  if (
+    pointers !== undefined &&
+    pointers.seq + 1 === seq &&
+    pointers.conversation === conversation &&
+    pointers.partition === partition
+  ) {
+    pointers.useq = to;
+    pointers.seq = seq;
+    pointers.count += 1;
+    return;
+  }
+  endPointers(turn, growth);
+  growth.pointers = { partition, conversation, useq: to, seq, count: 1 };
+  turn.bytes += ENTRY_BYTES;
 };
 
 const addRow = (turn: Turn, entity: string, row: RowChange): void => {
@@ -133,6 +183,12 @@ const userState = (entity: Entity, subject: UserCommand | UserParcel): UserState
   return { ...user, conversation: memberships.get(conversation) };
 };
 
+/** Lets the log of a user grow by entries whose rows are decided. */
+const growUser = (turn: Turn, entity: string, before: number, after: number): void => {
+  const growth = grow(turn, entity, before, after);
+  if (growth !== undefined) endPointers(turn, growth);
+};
+
 const keepUser = (entity: Entity, subject: UserCommand | UserParcel, state: UserState): void => {
   entity.user = state;
   const { conversation } = userNeeds(subject);
@@ -161,7 +217,7 @@ const execute = (turn: Turn, context: TurnContext, entity: Entity, envelope: Env
     const decision = decideUser(before, command, context.now);
     if (decision.ok) {
       keepUser(entity, command, decision.state);
-      grow(turn, key, before.head, decision.state.head);
+      growUser(turn, key, before.head, decision.state.head);
       follow(turn, context, key, decision);
     }
     return decision;
@@ -207,21 +263,20 @@ export const decideCommand = (turn: Turn, context: TurnContext, envelope: Envelo
 };
 
 /** Takes a message for its recipients, whose logs are loaded. */
-const takeMessage = (turn: Turn, context: TurnContext, parcel: Extract<Parcel, { kind: 'message' }>): void => {
+const takeMessage = (turn: Turn, context: TurnContext, parcel: MessageParcel): void => {
   const { entities, now } = context;
-  const pointer = encodePointer(parcel.conversation, parcel.seq);
   for (const id of parcel.to) {
     const entity = entities.getUser(id);
     const before = entity.user;
     if (before === undefined) throw notLoaded(entity.key);
-    const { state, row, delivery, begun } = takeMessageParcel(before, parcel, pointer, now);
+    const { state, partition, delivery, begun } = takeMessageParcel(before, parcel, now);
     entity.user = state;
-    grow(turn, entity.key, before.head, state.head);
+    const growth = grow(turn, entity.key, before.head, state.head);
     if (begun !== undefined) {
       for (const first of begun.rows) addRow(turn, entity.key, first);
       turn.drops.push(...begun.drops);
     }
-    addRow(turn, entity.key, row);
+    if (growth !== undefined) addPointer(turn, growth, partition, parcel);
     turn.deliveries.push(delivery);
   }
 };
@@ -232,7 +287,7 @@ const takeForUser = (turn: Turn, context: TurnContext, parcel: UserParcel, id: U
   const before = userState(entity, parcel);
   const decided = takeUserParcel(before, parcel, context.now);
   keepUser(entity, parcel, decided.state);
-  grow(turn, entity.key, before.head, decided.state.head);
+  growUser(turn, entity.key, before.head, decided.state.head);
   follow(turn, context, entity.key, decided);
 };
 
@@ -283,13 +338,15 @@ export const markAccepted = (turn: Turn, partition: number, source: number, stam
 export const isEmpty = (turn: Turn): boolean =>
   !turn.needsProof &&
   turn.rows.length === 0 &&
+  turn.grown.size === 0 &&
   turn.ownRows.size === 0 &&
   turn.outboxes.size === 0 &&
   turn.parcels.size === 0 &&
   turn.drops.length === 0;
 
-/** All rows of the turn. */
+/** All rows of the turn; once. */
 export const rowsOf = (turn: Turn): readonly RowChange[] => {
+  for (const growth of turn.grown.values()) endPointers(turn, growth);
   for (const [remembered, entity] of turn.outboxes) {
     const { key, answers } = remembered;
     const head = headOf(entity);

@@ -78,9 +78,13 @@ const checkLongTexts = async (
   );
   for (const [i, { seq, length }] of long.entries()) {
     const text = texts[i]?.slice(1);
-    found.count('longTexts', text === undefined ? 0 : 1);
-    if (text === undefined) found.fault(conversationKey(conversation), `the whole text of number ${seq} is missing`);
-    else if ([...text].length !== length)
+    if (text === undefined) {
+      found.fault(conversationKey(conversation), `the whole text of number ${seq} is missing`);
+      continue;
+    }
+    found.count('longTexts');
+    found.logRows += 1;
+    if ([...text].length !== length)
       found.fault(
         conversationKey(conversation),
         `the whole text of number ${seq} has not the ${length} characters it should have`,

@@ -31,8 +31,8 @@ class Walk {
   readonly #found: Findings;
   readonly #doubt: Doubt;
   #entity = '';
-  /** Rows of logs that the scan showed, by kind: those that no entity's check met belong to none. */
-  readonly seen = { c: 0, u: 0, t: 0 };
+  /** Rows of logs that the scan showed: those that no entity's check met belong to none. */
+  logRows = 0;
 
   constructor(store: Store, found: Findings, doubt: Doubt) {
     this.#store = store;
@@ -51,9 +51,7 @@ class Walk {
   async row({ partition, key }: Row): Promise<void> {
     const kind = partition.slice(0, 2);
     if (isLog(partition)) {
-      if (kind === 'c/') this.seen.c += 1;
-      else if (kind === 'u/') this.seen.u += 1;
-      else if (kind === 't/') this.seen.t += 1;
+      if (kind === 'c/' || kind === 'u/' || kind === 't/') this.logRows += 1;
       else this.#found.fault(partition, `nobody knows a row "${key}"`);
       return;
     }
@@ -103,8 +101,7 @@ export const fsck = async (
   const walk = new Walk(store, found, doubt);
   try {
     for await (const row of everything(store)) await walk.row(row);
-    const { c, u, t } = walk.seen;
-    const strays = c - found.counted('messages') + (u - found.counted('entries')) + (t - found.counted('longTexts'));
+    const strays = walk.logRows - found.logRows;
     if (strays > 0) {
       found.fault('store', `${strays} rows of logs were met in no log`);
       await nameStrays(store, found);

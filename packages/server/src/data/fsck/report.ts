@@ -52,6 +52,8 @@ export class Findings {
   };
   readonly #missing = { messages: 0, entries: 0 };
   readonly #unsure: string[] = [];
+  /** Rows of logs that were met on the way along them. */
+  logRows = 0;
   readonly #counts = { messages: 0, entries: 0, outboxes: 0, longTexts: 0 };
   #faultCount = 0;
 

@@ -1,5 +1,5 @@
 /** Reading rows for a check: in pages, and taking nothing for granted that a row should be. */
-import { BUCKET_SIZE, bucketKey, numberOf } from '../../core/rows.ts';
+import { BUCKET_SIZE, bucketKey, numberOf, unfoldRow } from '../../core/rows.ts';
 import type { KeyValue, RowRef, Store } from '../../ports/store.ts';
 import type { Findings } from './report.ts';
 
@@ -46,11 +46,23 @@ export const parsed = (json: string): object | undefined => {
   }
 };
 
-/** A number of a log with its row. */
+/** A number of a log with its value. */
 export interface Numbered {
   readonly n: number;
   readonly value: string;
 }
+
+/** The numbers a row of a log holds; none, and a fault, if it cannot be told. */
+const numbersOf = (found: Findings, entity: string, bucket: number, { key, value }: KeyValue): readonly Numbered[] => {
+  const n = numberOf(bucket, key);
+  try {
+    const values = unfoldRow(value);
+    return values.map((one, i) => ({ n: n - values.length + 1 + i, value: one }));
+  } catch (cause) {
+    found.fault(entity, `the row of number ${n} cannot be read (${cause instanceof Error ? cause.message : String(cause)})`);
+    return [];
+  }
+};
 
 /**
  * Walks buckets `from` to `newest` of a log in pages, in order, and tells of numbers that are missing: the first is that
@@ -71,7 +83,8 @@ export async function* walkLog(
         bucketKey(entity, bucket),
         after === undefined ? { limit: PAGE } : { after, limit: PAGE },
       );
-      const numbered = page.map(({ key, value }) => ({ n: numberOf(bucket, key), value }));
+      found.logRows += page.length;
+      const numbered = page.flatMap((row) => numbersOf(found, entity, bucket, row));
       for (const { n } of numbered) {
         if (n !== expected) found.missing(entity, expected, n - 1);
         expected = n + 1;
