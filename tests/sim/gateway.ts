@@ -146,10 +146,11 @@ export class Gateway {
 
   #item(item: Exclude<LinkItem, { kind: 'result' | 'failure' }>): void {
     if (item.kind !== 'entry') return;
-    for (const [user, useq] of item.to) {
+    const { sent } = item;
+    for (const [i, user] of item.to.entries()) {
       for (const connection of this.#connections.get(user) ?? []) {
-        const own = item.sent !== undefined && item.sent.device === connection.device.device;
-        connection.live(useq, own ? (item.sent?.fields ?? '') : item.fields);
+        const own = sent?.user === user && sent.device === connection.device.device;
+        connection.live(item.useqs[i] ?? 0, own ? sent.fields : item.fields);
       }
     }
   }

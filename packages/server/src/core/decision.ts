@@ -59,16 +59,15 @@ export type Parcel =
 
 /** What goes to connections once the batch is stored. Losing one loses nothing: logs are pulled (SYN2). */
 export type Delivery =
+  /** One entry for all these users; `useqs` are its numbers in their logs, in the same order. */
   | {
       readonly kind: 'entry';
-      readonly user: UserId;
-      readonly useq: number;
+      readonly to: readonly UserId[];
+      readonly useqs: readonly number[];
       /** The entry as it travels, without braces and number. */
       readonly fields: string;
-      /** The same object for all to whom the same entry goes: they are told together. */
-      readonly shared?: object;
-      /** Instead of `fields`, on this device alone. */
-      readonly sent?: { readonly device: DeviceId; readonly fields: string };
+      /** Instead of `fields`, on this device of this user alone. */
+      readonly sent?: { readonly user: UserId; readonly device: DeviceId; readonly fields: string };
     }
   | { readonly kind: 'revoked'; readonly user: UserId; readonly device: DeviceId }
   | {

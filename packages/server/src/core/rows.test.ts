@@ -22,6 +22,7 @@ import {
   numberOf,
   outboxKey,
   placeInBucket,
+  unfoldRow,
   userKey,
 } from './rows.ts';
 
@@ -59,6 +60,19 @@ test('an entry row is read as it was written: a pointer or fields [COM3]', () =>
   );
 });
 
+test('a row of several entries holds one message after another, the last of them at its place [COM3] [SYN1]', () => {
+  fc.assert(
+    fc.property(anyNumber, fc.integer({ min: 1, max: 100 }), (first, count) => {
+      const held = unfoldRow(encodePointers(group, first + count - 1, count)).map(decodeEntry);
+      expect(held).toEqual(
+        Array.from({ length: count }, (_, i) => ({ kind: 'pointer', conversation: group, seq: first + i })),
+      );
+    }),
+  );
+  for (const one of [encodeFields('"kind":"x"'), encodeMessage('{}'), encodePointers(group, 7, 1)])
+    expect(unfoldRow(one)).toEqual([one]);
+});
+
 test('a row of plain data is read as it was written [COM3]', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), (value) => {
@@ -84,6 +98,12 @@ test.each([
   () => decodeMessage('7{}'),
   () => decodeMessage('3o 1 h'),
   () => decodeOrigin('7{}'),
+  () => unfoldRow('4'),
+  () => unfoldRow('41 5 g.x'),
+  () => unfoldRow('44097 5000 g.x'),
+  () => unfoldRow('43 2 g.x'),
+  () => unfoldRow('4x 5 g.x'),
+  () => unfoldRow('43 5 g.x y'),
 ])('a value of an unknown format is refused, not guessed: %# [COM3] [COM11]', (read) => {
   expect(read).toThrow();
 });

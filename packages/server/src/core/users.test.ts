@@ -4,9 +4,17 @@ import { alice, bob, group } from '../../testing/people.ts';
 import type { UserCommand } from './commands.ts';
 import type { Decided, Delivery, Refused } from './decision.ts';
 import { unchanged } from './decision.ts';
-import { KEYS, bucketKey, decodeEntry, encodePointers, inConversationKey, logRow, placeInBucket, userKey } from './rows.ts';
+import { KEYS, bucketKey, decodeEntry, inConversationKey, logRow, userKey } from './rows.ts';
 import type { Account } from './rows.ts';
-import { ENTRY_LIFE_MS, decideUser, takeMessageParcel, takeUserParcel, userNeeds } from './users.ts';
+import {
+  ENTRY_LIFE_MS,
+  appendEntry,
+  bucketBegun,
+  decideUser,
+  messageDelivery,
+  takeUserParcel,
+  userNeeds,
+} from './users.ts';
 import type { MessageParcel, UserParcel, UserState } from './users.ts';
 
 const now = 1_700_000_000_000;
@@ -40,14 +48,14 @@ const said: MessageParcel = {
   fields: '"kind":"message","message":{"seq":3}',
 };
 
-/** A message taken, in the form of any other decision. */
+/** A message taken, in the form of any other decision; the entry's row, which is the turn's, left out. */
 const hear = (state: UserState, parcel: MessageParcel, at: number): Decided<UserState> => {
-  const { state: next, partition, delivery, begun } = takeMessageParcel(state, parcel, at);
-  const row = { partition, key: placeInBucket(next.head), value: encodePointers(parcel.conversation, parcel.seq, 1) };
+  const next = appendEntry(state, at);
+  const begun = bucketBegun(state, next);
   return {
     ...unchanged(next),
-    rows: [...(begun?.rows ?? []), row],
-    deliveries: [delivery],
+    rows: begun?.rows ?? [],
+    deliveries: [messageDelivery(parcel, [next.head])],
     ...(begun === undefined ? {} : { drops: begun.drops }),
   };
 };
@@ -73,23 +81,27 @@ const refusal = (state: UserState, command: UserCommand): Refused => {
   return decision;
 };
 
-test('a message becomes the next entry, a pointer of one row [SYN1]', () => {
+test('a message becomes the next entry [SYN1]', () => {
   const taken = hear(user, said, now);
   expect(taken.state.head).toBe(11);
-  expect(taken.rows).toHaveLength(1);
-  expect(decodeEntry(stored(taken))).toEqual({ kind: 'pointer', conversation, seq: 3 });
-  expect(taken.deliveries).toEqual([{ kind: 'entry', user: alice, useq: 11, fields: said.fields, shared: said }]);
-  // Whoever gets the same message is told together.
-  expect(entryOf(hear({ ...user, user: bob }, said, now)).shared).toBe(entryOf(taken).shared);
+  expect(taken.state.logPartition).toBe(logRow(userKey(alice), 11).partition);
   expect(hear(taken.state, said, now).state.head).toBe(12);
+});
+
+test('whoever gets the same message is told together, each with the number of the entry [SYN1] [MSG4]', () => {
+  expect(messageDelivery(said, [11, 4])).toEqual({
+    kind: 'entry',
+    to: [alice, bob],
+    useqs: [11, 4],
+    fields: said.fields,
+  });
 });
 
 test('the device that sent a message gets its place instead of the text, nobody else does [MSG4]', () => {
   const origin = { user: alice, device: 'phone', outbox: 'outbox-1', n: 4 };
-  const taken = hear(user, { ...said, origin }, now);
-  const { fields, sent } = entryOf(taken);
+  const { fields, sent } = entryOf(hear(user, { ...said, origin }, now));
   expect(fields).toBe(said.fields);
-  expect(sent?.device).toBe('phone');
+  expect(sent).toMatchObject({ user: alice, device: 'phone' });
   expect(JSON.parse(`{${sent?.fields}}`)).toEqual({
     kind: 'sent',
     conversation,
@@ -98,8 +110,6 @@ test('the device that sent a message gets its place instead of the text, nobody 
     outbox: 'outbox-1',
     n: 4,
   });
-  expect(decodeEntry(stored(taken)).kind).toBe('pointer');
-  expect(entryOf(hear({ ...user, user: bob }, { ...said, origin }, now)).sent).toBeUndefined();
 });
 
 test('joining is an entry, and a row of the user with the read position at the start [SYN4] [CON1]', () => {
@@ -284,7 +294,7 @@ const day = 24 * 3600 * 1000;
 
 test('a new bucket is named with its first entry, with the time it was begun [SYN1] [SYN3]', () => {
   const full = { ...user, head: 4_094 };
-  expect(hear(full, said, now).rows).toHaveLength(1);
+  expect(hear(full, said, now).rows).toEqual([]);
   const first = hear({ ...user, head: 4_095 }, said, now);
   expect(first.state.log).toEqual({
     bucket: 1,
@@ -298,10 +308,7 @@ test('a new bucket is named with its first entry, with the time it was begun [SY
     key: KEYS.log,
     value: `1{"bucket":1,"begun":[[0,0],[1,${now}]]}`,
   });
-  expect(first.rows.map(({ partition, key }) => [partition, key])).toContainEqual([
-    bucketKey(userKey(alice), 1),
-    '000',
-  ]);
+  expect(first.state.logPartition).toBe(bucketKey(userKey(alice), 1));
 });
 
 test('a bucket is dropped once, 30 days after its last entry, and never one that is younger [SYN3]', () => {

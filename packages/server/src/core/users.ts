@@ -13,8 +13,8 @@ import {
   encodeFields,
   encodeJson,
   inConversationKey,
+  logRow,
   nextPartition,
-  placeInBucket,
   userKey,
 } from './rows.ts';
 import type { Account, InConversation, LogState } from './rows.ts';
@@ -66,15 +66,10 @@ export const userNeeds = (
   }
 };
 
-/** The log state once number `useq` is in use, and the buckets whose entries have all expired. */
-const grownLog = (
-  state: UserState,
-  useq: number,
-  now: number,
-): { log: LogState; rows: RowChange[]; drops: string[] } | undefined => {
-  if (useq % BUCKET_SIZE !== 0) return undefined;
+/** The log state once number `useq`, which begins a bucket, is in use. */
+const grownLog = (log: LogState, useq: number, now: number): LogState => {
   const bucket = bucketOf(useq);
-  const marks = state.log.begun ?? [FIRST_BUCKET];
+  const marks = log.begun ?? [FIRST_BUCKET];
   const latestAt = marks.at(-1)?.[1] ?? 0;
   const begun = now - latestAt < MARK_EVERY_MS ? marks : [...marks, [bucket, now] as const];
   // Buckets before one that was begun a life ago have expired. The oldest mark is where what is kept begins.
@@ -82,11 +77,33 @@ const grownLog = (
     0,
     begun.findLastIndex(([, at]) => now - at > ENTRY_LIFE_MS),
   );
-  const log = { bucket, begun: begun.slice(keptFrom) };
+  return { bucket, begun: begun.slice(keptFrom) };
+};
+
+/** The state after one more entry. Most of what an owner does is done here, so it makes no more than is needed. */
+export const appendEntry = (state: UserState, now: number): UserState => {
+  const { user, log, account, conversation } = state;
+  const head = state.head + 1;
+  return {
+    user,
+    head,
+    logPartition: nextPartition(userKey, user, state.logPartition, head),
+    log: head % BUCKET_SIZE === 0 ? grownLog(log, head, now) : log,
+    account,
+    conversation,
+  };
+};
+
+/** What follows if the entry between these states began a bucket: the row that names it, and the buckets whose entries have all expired. */
+export const bucketBegun = (
+  before: UserState,
+  { user, log }: UserState,
+): { readonly rows: readonly RowChange[]; readonly drops: readonly string[] } | undefined => {
+  if (log === before.log) return undefined;
   const drops: string[] = [];
-  const [from = 0, to = 0] = [begun[0]?.[0], log.begun[0]?.[0]];
-  for (let expired = from; expired < to; expired++) drops.push(bucketKey(userKey(state.user), expired));
-  return { log, rows: [{ partition: userKey(state.user), key: KEYS.log, value: encodeJson(log) }], drops };
+  const [from = 0, to = 0] = [before.log.begun?.[0]?.[0], log.begun?.[0]?.[0]];
+  for (let expired = from; expired < to; expired++) drops.push(bucketKey(userKey(user), expired));
+  return { rows: [{ partition: userKey(user), key: KEYS.log, value: encodeJson(log) }], drops };
 };
 
 /** An entry that is no message, as it travels but for `type` and `useq`. */
@@ -95,53 +112,19 @@ interface EntryFields {
   readonly [field: string]: string | number;
 }
 
-/** One more entry of a user's log. */
-export interface Appended {
-  readonly state: UserState;
-  /** Store partition of the entry's row. */
-  readonly partition: string;
-  readonly delivery: Delivery;
-  /** A new bucket was begun: rows that come before the entry's, and Store partitions of which nothing is needed any more. */
-  readonly begun?: { readonly rows: readonly RowChange[]; readonly drops: readonly string[] } | undefined;
-}
-
-/** Appends one entry, but for its row: its place, and its delivery to the user's devices. */
-const append = (
-  state: UserState,
-  fields: string,
-  now: number,
-  shared?: object,
-  sent?: { readonly device: string; readonly fields: string },
-): Appended => {
-  const { user, account, conversation } = state;
-  const useq = state.head + 1;
-  const partition = nextPartition(userKey, user, state.logPartition, useq);
-  const begun = grownLog(state, useq, now);
-  return {
-    state: { user, head: useq, logPartition: partition, log: begun?.log ?? state.log, account, conversation },
-    partition,
-    delivery:
-      sent !== undefined
-        ? { kind: 'entry', user, useq, fields, sent }
-        : shared !== undefined
-          ? { kind: 'entry', user, useq, fields, shared }
-          : { kind: 'entry', user, useq, fields },
-    begun,
-  };
-};
-
 /** Appends an entry that is no message: its fields are its row. */
 const appendFields = (state: UserState, entry: EntryFields, now: number): Decided<UserState> => {
   const fields = JSON.stringify(entry).slice(1, -1);
-  const { state: next, partition, delivery, begun } = append(state, fields, now);
-  const row = { partition, key: placeInBucket(next.head), value: encodeFields(fields) };
+  const next = appendEntry(state, now);
+  const row = { ...logRow(userKey(state.user), next.head), value: encodeFields(fields) };
+  const begun = bucketBegun(state, next);
   return {
     ok: true,
     state: next,
     result: {},
     rows: begun === undefined ? [row] : [...begun.rows, row],
     parcels: [],
-    deliveries: [delivery],
+    deliveries: [{ kind: 'entry', to: [state.user], useqs: [next.head], fields }],
     ...(begun === undefined ? {} : { drops: begun.drops }),
   };
 };
@@ -225,20 +208,15 @@ const takeAccount = (
   return { ...decided, parcels: [{ kind: 'confirmed', handle, user: state.user, claimedAt }] };
 };
 
-/**
- * Takes a message. Most of what an owner does is done here, so it makes no more than is needed. The entry's row is left to
- * the turn: what goes on in one conversation is one row ({@link encodePointers}).
- */
-export const takeMessageParcel = (state: UserState, parcel: MessageParcel, now: number): Appended => {
-  const { conversation, seq, at, fields, origin } = parcel;
-  const sent =
-    origin?.user === state.user
-      ? {
-          device: origin.device,
-          fields: `"kind":"sent","conversation":"${conversation}","seq":${seq},"at":${at},"outbox":"${origin.outbox}","n":${origin.n}`,
-        }
-      : undefined;
-  return append(state, fields, now, parcel, sent);
+/** What goes to the devices of those who take a message; `useqs` are the numbers of their entries. */
+export const messageDelivery = (
+  { to, conversation, seq, at, fields, origin }: MessageParcel,
+  useqs: readonly number[],
+): Delivery => {
+  if (origin === undefined) return { kind: 'entry', to, useqs, fields };
+  const { user, device, outbox, n } = origin;
+  const place = `"kind":"sent","conversation":"${conversation}","seq":${seq},"at":${at},"outbox":"${outbox}","n":${n}`;
+  return { kind: 'entry', to, useqs, fields, sent: { user, device, fields: place } };
 };
 
 /** Takes a parcel of a conversation or a name. */

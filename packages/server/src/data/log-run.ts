@@ -38,8 +38,7 @@ export const readRun = async (
       const held = unfoldRow(value);
       const before = expected - (numberOf(bucket, key) - held.length + 1);
       // The first row may hold numbers from before those asked for.
-      if (before < 0 || (before > 0 && values.length > 0))
-        throw damaged(`number ${expected} of ${entity} is missing`);
+      if (before < 0 || (before > 0 && values.length > 0)) throw damaged(`number ${expected} of ${entity} is missing`);
       values.push(...(before === 0 ? held : held.slice(before)));
     }
     if (bucketOf(after + values.length + 1) === bucket) break;

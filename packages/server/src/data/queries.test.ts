@@ -110,7 +110,8 @@ describe('sync', () => {
 
   test.each([
     ['a message', `c/${direct}/0 005`, 'points to'],
-    ['an entry', `u/${bob}/0 005`, 'number 5 of'],
+    ['an entry', `u/${bob}/0 00d`, 'number 13 of'],
+    ['a row of several entries', `u/${bob}/0 00c`, 'number 3 of'],
   ])('%s that is missing is damage: an alarm and internal, never skipped [SYN1]', async (_, row, what) => {
     const spoilt = over(await storeOf(rig, (rows) => void rows.delete(row)));
     alarms.length = 0;

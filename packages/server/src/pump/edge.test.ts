@@ -79,7 +79,7 @@ class EdgeRig {
 
 const result = (ref: number): LinkItem => ({ kind: 'result', ref, result: `{"seq":${ref}}` });
 const command = (n: number) => numbered(n, asks('c/x', alice, { kind: 'send', text: `${n}` }));
-const entry: LinkItem = { kind: 'entry', fields: 'x', to: [[alice, 1]] };
+const entry: LinkItem = { kind: 'entry', fields: 'x', to: [alice], useqs: [1] };
 const codeOf = (seen: { readonly outcome: Outcome | undefined }) =>
   seen.outcome?.ok === false ? seen.outcome.failure.code : seen.outcome?.ok;
 

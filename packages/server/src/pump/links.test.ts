@@ -4,6 +4,8 @@ import type { Delivery } from '../core/decision.ts';
 import { createLinks } from './links.ts';
 import type { Link, LinkItem, NodeMessage } from './messages.ts';
 
+type Entry = Extract<Delivery, { kind: 'entry' }>;
+
 /** Links over a bus that keeps what is sent. */
 const openLinks = () => {
   const sent: { readonly to: string; readonly message: Link }[] = [];
@@ -26,21 +28,20 @@ const openLinks = () => {
   return { links, sent, items };
 };
 
-/** One message by the name of its text. */
-const said = new Map<string, object>();
-const entry = (user: string, useq: number, fields: string): Delivery => {
-  const shared = said.get(fields) ?? {};
-  said.set(fields, shared);
-  return { kind: 'entry', user, useq, fields, shared };
-};
+const entry = (fields: string, ...to: readonly (readonly [user: string, useq: number])[]): Entry => ({
+  kind: 'entry',
+  fields,
+  to: to.map(([user]) => user),
+  useqs: to.map(([, useq]) => useq),
+});
 
 test('an edge gets one message a turn, numbered from 1, and none when there is nothing for it [COM8]', () => {
   const { links, sent } = openLinks();
   links.route('a', alice, 'phone', true);
   links.route('b', bob, 'laptop', true);
-  links.deliver([entry(alice, 1, 'x'), entry(alice, 2, 'y')]);
+  links.deliver([entry('x', [alice, 1]), entry('y', [alice, 2])]);
   links.flush();
-  links.deliver([entry(alice, 3, 'z'), entry(bob, 1, 'z')]);
+  links.deliver([entry('z', [alice, 3], [bob, 1])]);
   links.flush();
   links.flush();
   expect(sent.map(({ to, message }) => [to, message.n, message.items.length])).toEqual([
@@ -50,37 +51,24 @@ test('an edge gets one message a turn, numbered from 1, and none when there is n
   ]);
 });
 
-test('what several users of an edge get is one item with its text once [COM8]', () => {
+test('what several users of an edge get is one item, with those alone that it holds [COM8]', () => {
   const { links, items } = openLinks();
-  for (const user of [alice, bob, carol]) links.route('a', user, 'device', true);
-  links.deliver([entry(alice, 5, 'x'), entry(bob, 9, 'x'), entry(carol, 2, 'x'), entry(alice, 6, 'y')]);
+  for (const user of [alice, carol]) links.route('a', user, 'device', true);
+  links.route('b', bob, 'device', true);
+  const said = entry('x', [alice, 5], [bob, 9], [carol, 2]);
+  links.deliver([said, entry('y', [alice, 6])]);
   links.flush();
-  expect(items('a')).toEqual([
-    {
-      kind: 'entry',
-      fields: 'x',
-      to: [
-        [alice, 5],
-        [bob, 9],
-        [carol, 2],
-      ],
-    },
-    { kind: 'entry', fields: 'y', to: [[alice, 6]] },
-  ]);
+  expect(items('a')).toEqual([entry('x', [alice, 5], [carol, 2]), entry('y', [alice, 6])]);
+  expect(items('b')).toEqual([entry('x', [bob, 9])]);
 });
 
 test('entries that only look alike are items of their own [COM8]', () => {
   const { links, items } = openLinks();
   for (const user of [alice, bob]) links.route('a', user, 'device', true);
-  links.deliver([
-    { kind: 'entry', user: alice, useq: 5, fields: 'x' },
-    { kind: 'entry', user: bob, useq: 9, fields: 'x' },
-  ]);
+  const alike = [entry('x', [alice, 5]), entry('x', [bob, 9])];
+  links.deliver(alike);
   links.flush();
-  expect(items('a')).toEqual([
-    { kind: 'entry', fields: 'x', to: [[alice, 5]] },
-    { kind: 'entry', fields: 'x', to: [[bob, 9]] },
-  ]);
+  expect(items('a')).toEqual(alike);
 });
 
 test('a user on two edges is told on both, once on each however many devices it holds [COM8]', () => {
@@ -88,7 +76,7 @@ test('a user on two edges is told on both, once on each however many devices it 
   links.route('a', alice, 'phone', true);
   links.route('a', alice, 'laptop', true);
   links.route('b', alice, 'tablet', true);
-  links.deliver([entry(alice, 1, 'x')]);
+  links.deliver([entry('x', [alice, 1])]);
   links.flush();
   expect(items('a')).toHaveLength(1);
   expect(items('b')).toHaveLength(1);
@@ -99,49 +87,36 @@ test('an edge that no longer holds any device of a user is told nothing of it [C
   links.route('a', alice, 'phone', true);
   links.route('a', alice, 'laptop', true);
   links.route('a', alice, 'phone', false);
-  links.deliver([entry(alice, 1, 'x')]);
+  links.deliver([entry('x', [alice, 1])]);
   links.route('a', alice, 'laptop', false);
-  links.deliver([entry(alice, 2, 'y')]);
+  links.deliver([entry('y', [alice, 2])]);
   links.flush();
   expect(items('a')).toMatchObject([{ fields: 'x' }]);
 });
 
-test('the entry of the sending device is an item of its own; the others share theirs, before and after it [MSG4]', () => {
-  const { links, items } = openLinks();
-  for (const user of [alice, bob, carol]) links.route('a', user, 'phone', true);
-  const sent = { device: 'phone', fields: 's' };
-  links.deliver([entry(alice, 1, 'x'), { kind: 'entry', user: bob, useq: 1, fields: 'x', sent }, entry(carol, 1, 'x')]);
-  links.flush();
-  expect(items('a')).toEqual([
-    {
-      kind: 'entry',
-      fields: 'x',
-      to: [
-        [alice, 1],
-        [carol, 1],
-      ],
-    },
-    { kind: 'entry', fields: 'x', sent, to: [[bob, 1]] },
-  ]);
-});
-
-test('for each user the order of entries is kept, whatever is shared [SYN1]', () => {
+test('what the sending device gets instead goes with the item [MSG4]', () => {
   const { links, items } = openLinks();
   for (const user of [alice, bob]) links.route('a', user, 'phone', true);
-  const sent = { device: 'phone', fields: 's' };
+  const sent = { user: bob, device: 'phone', fields: 's' };
+  const said = { ...entry('x', [alice, 1], [bob, 1]), sent };
+  links.deliver([said]);
+  links.flush();
+  expect(items('a')).toEqual([said]);
+});
+
+test('for each user the order of entries is kept, whatever comes in between [SYN1]', () => {
+  const { links, items } = openLinks();
+  for (const user of [alice, bob]) links.route('a', user, 'phone', true);
   links.deliver([
-    entry(alice, 1, 'x'),
-    entry(bob, 1, 'x'),
-    { kind: 'entry', user: alice, useq: 2, fields: 'y', sent },
-    entry(bob, 2, 'y'),
+    entry('x', [alice, 1], [bob, 1]),
+    entry('y', [alice, 2], [bob, 2]),
     { kind: 'revoked', user: alice, device: 'phone' },
-    entry(alice, 3, 'x'),
-    entry(bob, 3, 'x'),
+    entry('x', [bob, 3], [alice, 3]),
   ]);
   links.flush();
   for (const user of [alice, bob]) {
     const numbers = items('a').flatMap((item) =>
-      item.kind === 'entry' ? item.to.filter(([who]) => who === user).map(([, useq]) => useq) : [],
+      item.kind === 'entry' ? item.useqs.filter((_, i) => item.to[i] === user) : [],
     );
     expect(numbers).toEqual([1, 2, 3]);
   }
@@ -192,10 +167,10 @@ test('an edge that was taken for dead has lost its routes, and meets another lin
   const { links, sent, items } = openLinks();
   links.route('a', alice, 'phone', true);
   links.watch('a', group, alice, true);
-  links.deliver([entry(alice, 1, 'x')]);
+  links.deliver([entry('x', [alice, 1])]);
   links.flush();
   links.forget('a');
-  links.deliver([entry(alice, 2, 'y'), { kind: 'positions', conversation: group, read: {} }]);
+  links.deliver([entry('y', [alice, 2]), { kind: 'positions', conversation: group, read: {} }]);
   links.flush();
   links.repeat();
   expect(items('a')).toHaveLength(1);

@@ -28,9 +28,13 @@ interface Link {
   readonly name: string;
   n: number;
   items: LinkItem[];
-  /** The newest entry among the items that is the same for all: more recipients may join it. */
-  shared: { readonly by: object; readonly to: [UserId, number][] } | undefined;
+  /** The newest entry among the items, and those it is for: more may join them. */
+  entry: EntryDelivery | undefined;
+  to: UserId[];
+  useqs: number[];
 }
+
+type EntryDelivery = Extract<Delivery, { kind: 'entry' }>;
 
 /** Sets by edge, by key: `on` and `off` keep no empty ones. */
 const membershipByEdge = <K>() => {
@@ -65,7 +69,7 @@ export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: str
   const linkTo = (edge: NodeId): Link => {
     let link = links.get(edge);
     if (link === undefined) {
-      link = { name: `${claim}/${++opened}`, n: 0, items: [], shared: undefined };
+      link = { name: `${claim}/${++opened}`, n: 0, items: [], entry: undefined, to: [], useqs: [] };
       links.set(edge, link);
     }
     return link;
@@ -75,19 +79,27 @@ export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: str
     linkTo(edge).items.push(item);
   };
 
-  /** Recipients of one entry share one item: their pairs are added while it is the newest. */
-  const pushEntry = ({ fields, shared, sent, user, useq }: Extract<Delivery, { kind: 'entry' }>): void => {
-    const edges = routes.byKey.get(user);
-    if (edges === undefined) return;
-    for (const edge of edges.keys()) {
-      const link = linkTo(edge);
-      if (sent !== undefined) link.items.push({ kind: 'entry', fields, sent, to: [[user, useq]] });
-      else if (shared !== undefined && link.shared?.by === shared) link.shared.to.push([user, useq]);
-      else {
-        const to: [UserId, number][] = [[user, useq]];
-        link.shared = shared === undefined ? undefined : { by: shared, to };
-        link.items.push({ kind: 'entry', fields, to });
-      }
+  /** All recipients of an entry that are at one edge share one item. */
+  const addRecipient = (link: Link, delivery: EntryDelivery, user: UserId, useq: number): void => {
+    if (link.entry !== delivery) {
+      link.entry = delivery;
+      link.to = [];
+      link.useqs = [];
+      const { kind, fields, sent } = delivery;
+      const { to, useqs } = link;
+      link.items.push(sent === undefined ? { kind, fields, to, useqs } : { kind, fields, sent, to, useqs });
+    }
+    link.to.push(user);
+    link.useqs.push(useq);
+  };
+
+  const deliverEntry = (delivery: EntryDelivery): void => {
+    const { to, useqs } = delivery;
+    for (let i = 0; i < to.length; i++) {
+      const [user = '', useq = 0] = [to[i], useqs[i]];
+      const edges = routes.byKey.get(user);
+      if (edges === undefined) continue;
+      for (const edge of edges.keys()) addRecipient(linkTo(edge), delivery, user, useq);
     }
   };
 
@@ -95,7 +107,7 @@ export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: str
     for (const delivery of deliveries) {
       switch (delivery.kind) {
         case 'entry':
-          pushEntry(delivery);
+          deliverEntry(delivery);
           break;
         case 'revoked':
           for (const edge of routes.byKey.get(delivery.user)?.keys() ?? []) push(edge, delivery);
@@ -125,7 +137,7 @@ export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: str
         if (link.items.length === 0) continue;
         const { items } = link;
         link.items = [];
-        link.shared = undefined;
+        link.entry = undefined;
         link.n += 1;
         send(edge, link, items);
       }

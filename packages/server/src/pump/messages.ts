@@ -1,7 +1,7 @@
 /** What nodes say to each other over the Bus. Plain data that survives JSON. */
 import type { ConversationId, DeviceId, UserId } from '@duolog/protocol';
 import type { Envelope } from '../core/commands.ts';
-import type { Parcel } from '../core/decision.ts';
+import type { Delivery, Parcel } from '../core/decision.ts';
 import type { Refusal } from '../core/outbox.ts';
 import type { NodeId } from '../ports/bus.ts';
 
@@ -29,14 +29,7 @@ export interface Submission {
 export type LinkItem =
   | { readonly kind: 'result'; readonly ref: number; readonly result: string }
   | { readonly kind: 'failure'; readonly ref: number; readonly failure: Failure }
-  /** One entry for several users: `to` are pairs (user, useq). */
-  | {
-      readonly kind: 'entry';
-      readonly fields: string;
-      readonly to: readonly (readonly [UserId, number])[];
-      readonly sent?: { readonly device: DeviceId; readonly fields: string };
-    }
-  | { readonly kind: 'revoked'; readonly user: UserId; readonly device: DeviceId }
+  | Extract<Delivery, { readonly kind: 'entry' | 'revoked' }>
   | {
       readonly kind: 'positions';
       readonly conversation: ConversationId;

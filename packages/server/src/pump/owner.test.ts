@@ -5,6 +5,7 @@ import { PumpRig } from '../../testing/pump-rig.ts';
 import type { Batch } from '../ports/ledger.ts';
 import { RECORD_FORMATS } from '../data/journal-ledger/records.ts';
 import { decodeOutbox } from '../core/outbox.ts';
+import { unfoldRow } from '../core/rows.ts';
 
 const direct = directId(alice, bob);
 const begin = asks(`c/${direct}`, alice, { kind: 'createDirect' });
@@ -58,6 +59,40 @@ test('message, outbox row and the entries of all members are one batch [COM1]', 
   ]);
 });
 
+test('entries of one turn that go on in one conversation are one row, at the last of them [COM3] [SYN1]', async () => {
+  const { rig, owner } = await openChat();
+  const other = directId(alice, carol);
+  await rig.results(asks(`c/${other}`, alice, { kind: 'createDirect' }));
+  owner.batches.length = 0;
+  const read = asks(`u/${alice}`, alice, { kind: 'read', conversation: direct, seq: 1 });
+  await rig.results(
+    say('1'),
+    say('2', bob),
+    say('3'),
+    asks(`c/${other}`, alice, { kind: 'send', text: '4' }),
+    say('5'),
+  );
+  await rig.results(say('6'), read, say('7'));
+  const entries = owner.batches.map(({ rows }) =>
+    rows.filter(({ partition }) => partition === `u/${alice}/0`).map(({ key, value }) => `${key} ${value}`),
+  );
+  expect(entries).toEqual([
+    [`007 43 3 ${direct}`, `008 21 ${other}`, `009 24 ${direct}`],
+    // The command to read is decided first: entries of messages are taken at the end of a turn.
+    [expect.stringMatching(/^00a 1"kind":"read"/), `00c 42 6 ${direct}`],
+  ]);
+});
+
+test('no row of entries goes over the end of a bucket [SYN1] [SYN3]', async () => {
+  const { rig, owner } = await openChat();
+  const count = 4_096 - 4 + 2;
+  for (let sent = 0; sent < count; sent += 256)
+    await rig.results(...Array.from({ length: Math.min(256, count - sent) }, (_, i) => say(`${sent + i}`)));
+  const rows = owner.batches.at(-1)?.rows.filter(({ partition }) => partition.startsWith(`u/${bob}/`)) ?? [];
+  expect(rows.map(({ partition, key }) => `${partition} ${key}`)).toEqual([`u/${bob}/0 fff`, `u/${bob}/1 001`]);
+  expect(unfoldRow(rows.at(-1)?.value ?? '')).toHaveLength(2);
+});
+
 test('what comes during a commit shares the next one, in order [COM1] [MSG3]', async () => {
   const { rig, owner } = await openChat();
   owner.commits.close();
@@ -80,17 +115,10 @@ test('one turn has one message for an edge: answers first, then entries in order
   rig.send(numbered(1, say('1'), 'o', 'phone'), say('2', bob));
   await rig.clock.advance(0);
   expect(rig.links).toHaveLength(1);
-  expect(rig.links[0]?.items.map(({ kind }) => kind)).toEqual(['result', 'result', 'entry', 'entry', 'entry']);
+  expect(rig.links[0]?.items.map(({ kind }) => kind)).toEqual(['result', 'result', 'entry', 'entry']);
   expect(rig.items).toMatchObject([
-    { kind: 'entry', to: [[alice, 4]], sent: { device: 'phone' } },
-    { kind: 'entry', to: [[bob, 4]] },
-    {
-      kind: 'entry',
-      to: [
-        [alice, 5],
-        [bob, 5],
-      ],
-    },
+    { kind: 'entry', to: [alice, bob], useqs: [4, 4], sent: { user: alice, device: 'phone' } },
+    { kind: 'entry', to: [alice, bob], useqs: [5, 5] },
   ]);
 });
 

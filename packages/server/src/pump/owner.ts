@@ -112,7 +112,7 @@ export const createOwner = (options: OwnerOptions): Owner => {
     const batch = deciding.batchOf(turn);
     counters.turns += 1;
     counters.rows += batch.rows.length;
-    counters.entries += turn.deliveries.length;
+    for (const delivery of turn.deliveries) if (delivery.kind === 'entry') counters.entries += delivery.useqs.length;
     if (plants.has('ack-before-commit')) letGo(debts, undefined);
     if (plants.has('accept-before-commit'))
       letGo({ ...debts, answers: [], soft: [], ended: [], turn: newTurn(turn.stamp) }, undefined);

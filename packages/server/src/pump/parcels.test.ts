@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test';
 import { alice, asks, group, numbered, userNamed } from '../../testing/people.ts';
 import { PumpRig } from '../../testing/pump-rig.ts';
 import type { RigOptions, RigWorker } from '../../testing/pump-rig.ts';
+import { unfoldRow } from '../core/rows.ts';
 import type { NodeMessage } from './messages.ts';
 
 /** A conversation in one partition, a user in another: what is said in the first arrives in the second as parcels. */
@@ -21,8 +22,9 @@ const openPair = async (options: RigOptions = {}) => {
   const seqs = (): readonly number[] =>
     rig.world.rows
       .range(`u/${bob}/0`, { limit: 1_000 })
-      .filter(({ value }) => value.startsWith('2'))
-      .map(({ value }) => Number(value.slice(1, value.indexOf(' '))));
+      .flatMap(({ value }) => unfoldRow(value))
+      .filter((value) => value.startsWith('2'))
+      .map((value) => Number(value.slice(1, value.indexOf(' '))));
   await rig.results(asks(`c/${group}`, anna, { kind: 'createGroup', name: 'x', members: [bob] }));
   return { rig, here, there, anna, bob, source, target, say, seqs };
 };

@@ -26,7 +26,7 @@ const openGroup = async (window = 1) => {
 const headOf = (outcome: Outcome | undefined): unknown =>
   outcome?.ok === true ? (JSON.parse(outcome.result) as { head: number }).head : outcome;
 const useqs = (rig: PumpRig): readonly number[] =>
-  rig.items.flatMap((item) => (item.kind === 'entry' ? item.to.map(([, useq]) => useq) : []));
+  rig.items.flatMap((item) => (item.kind === 'entry' ? item.useqs : []));
 
 test('a route is answered with the head, and every entry after it is told [COM8] [SYN7]', async () => {
   const { rig } = await openGroup();

@@ -17,7 +17,7 @@ import {
   placeInBucket,
   userKey,
 } from '../core/rows.ts';
-import { decideUser, takeMessageParcel, takeUserParcel, userNeeds } from '../core/users.ts';
+import { appendEntry, bucketBegun, decideUser, messageDelivery, takeUserParcel, userNeeds } from '../core/users.ts';
 import type { MessageParcel, UserParcel, UserState } from '../core/users.ts';
 import { answerOf, answerTo, notLoaded, outboxOf, outcomeOf } from './answering.ts';
 import type { Entities, Entity, Remembered } from './entities.ts';
@@ -84,8 +84,7 @@ export interface TurnContext {
   readonly now: number;
 }
 
-const grow = (turn: Turn, entity: string, before: number, after: number): Growth | undefined => {
-  if (after === before) return undefined;
+const grow = (turn: Turn, entity: string, before: number, after: number): Growth => {
   let growth = turn.grown.get(entity);
   if (growth === undefined) {
     growth = { from: before + 1, to: after, pointers: undefined };
@@ -102,22 +101,28 @@ const endPointers = (turn: Turn, growth: Growth): void => {
   growth.pointers = undefined;
 };
 
-/** Adds the entry that a log has grown by: it goes on in the row of those before it, or begins one. */
-const addPointer = (turn: Turn, growth: Growth, partition: string, { conversation, seq }: MessageParcel): void => {
-  const { pointers, to } = growth;
+/** Adds the newest entry of a user's log, which points to a message: it goes on in the row of those before it, or begins one. */
+const addPointer = (
+  turn: Turn,
+  entity: string,
+  { head, logPartition = '' }: UserState,
+  { conversation, seq }: MessageParcel,
+): void => {
+  const growth = grow(turn, entity, head - 1, head);
+  const { pointers } = growth;
   if (
     pointers !== undefined &&
     pointers.seq + 1 === seq &&
     pointers.conversation === conversation &&
-    pointers.partition === partition
+    pointers.partition === logPartition
   ) {
-    pointers.useq = to;
+    pointers.useq = head;
     pointers.seq = seq;
     pointers.count += 1;
     return;
   }
   endPointers(turn, growth);
-  growth.pointers = { partition, conversation, useq: to, seq, count: 1 };
+  growth.pointers = { partition: logPartition, conversation, useq: head, seq, count: 1 };
   turn.bytes += ENTRY_BYTES;
 };
 
@@ -185,8 +190,7 @@ const userState = (entity: Entity, subject: UserCommand | UserParcel): UserState
 
 /** Lets the log of a user grow by entries whose rows are decided. */
 const growUser = (turn: Turn, entity: string, before: number, after: number): void => {
-  const growth = grow(turn, entity, before, after);
-  if (growth !== undefined) endPointers(turn, growth);
+  if (after > before) endPointers(turn, grow(turn, entity, before, after));
 };
 
 const keepUser = (entity: Entity, subject: UserCommand | UserParcel, state: UserState): void => {
@@ -206,7 +210,7 @@ const execute = (turn: Turn, context: TurnContext, entity: Entity, envelope: Env
     const decision = decideConversation(before, envelope, command, context.now);
     if (decision.ok) {
       entity.conversation = decision.state;
-      grow(turn, key, before.head, decision.state.head);
+      if (decision.state.head > before.head) grow(turn, key, before.head, decision.state.head);
       follow(turn, context, key, decision);
     }
     return decision;
@@ -265,20 +269,22 @@ export const decideCommand = (turn: Turn, context: TurnContext, envelope: Envelo
 /** Takes a message for its recipients, whose logs are loaded. */
 const takeMessage = (turn: Turn, context: TurnContext, parcel: MessageParcel): void => {
   const { entities, now } = context;
+  const useqs: number[] = [];
   for (const id of parcel.to) {
     const entity = entities.getUser(id);
     const before = entity.user;
     if (before === undefined) throw notLoaded(entity.key);
-    const { state, partition, delivery, begun } = takeMessageParcel(before, parcel, now);
-    entity.user = state;
-    const growth = grow(turn, entity.key, before.head, state.head);
+    const after = appendEntry(before, now);
+    entity.user = after;
+    const begun = bucketBegun(before, after);
     if (begun !== undefined) {
-      for (const first of begun.rows) addRow(turn, entity.key, first);
+      for (const row of begun.rows) addRow(turn, entity.key, row);
       turn.drops.push(...begun.drops);
     }
-    if (growth !== undefined) addPointer(turn, growth, partition, parcel);
-    turn.deliveries.push(delivery);
+    addPointer(turn, entity.key, after, parcel);
+    useqs.push(after.head);
   }
+  turn.deliveries.push(messageDelivery(parcel, useqs));
 };
 
 /** Takes a parcel for one user whose needs are loaded. */

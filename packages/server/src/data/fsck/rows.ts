@@ -59,7 +59,10 @@ const numbersOf = (found: Findings, entity: string, bucket: number, { key, value
     const values = unfoldRow(value);
     return values.map((one, i) => ({ n: n - values.length + 1 + i, value: one }));
   } catch (cause) {
-    found.fault(entity, `the row of number ${n} cannot be read (${cause instanceof Error ? cause.message : String(cause)})`);
+    found.fault(
+      entity,
+      `the row of number ${n} cannot be read (${cause instanceof Error ? cause.message : String(cause)})`,
+    );
     return [];
   }
 };
@@ -86,7 +89,8 @@ export async function* walkLog(
       found.logRows += page.length;
       const numbered = page.flatMap((row) => numbersOf(found, entity, bucket, row));
       for (const { n } of numbered) {
-        if (n !== expected) found.missing(entity, expected, n - 1);
+        if (n > expected) found.missing(entity, expected, n - 1);
+        else if (n < expected) found.fault(entity, `number ${n} is there twice`);
         expected = n + 1;
       }
       yield numbered;

@@ -107,7 +107,7 @@ test('who was closed for silence is no longer routed: nothing is sent to a dead 
   const told: string[] = [];
   rig.lost = (message) => {
     if (message.type !== 'link') return false;
-    for (const item of message.items) if (item.kind === 'entry') told.push(...item.to.map(([user]) => user));
+    for (const item of message.items) if (item.kind === 'entry') told.push(...item.to);
     return false;
   };
   await a.result('message.send', { conversation, text: 'are you there?' });

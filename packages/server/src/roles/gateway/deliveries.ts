@@ -17,14 +17,16 @@ export const createDeliveries = (options: {
   const { routes, seats, writer, end } = options;
 
   /** Hot: no closure, no JSON; the text of an entry is shared by all it is for. */
-  const takeEntry = ({ fields, sent, to }: ItemOf<'entry'>): void => {
+  const takeEntry = ({ fields, sent, to, useqs }: ItemOf<'entry'>): void => {
     for (let i = 0; i < to.length; i++) {
-      const pair = to[i];
-      if (pair === undefined) continue;
-      const useq = pair[1];
-      for (let one = routes.first(pair[0]); one !== undefined; one = one.sibling) {
+      const user = to[i];
+      const useq = useqs[i];
+      if (user === undefined || useq === undefined) continue;
+      const sentHere = sent?.user === user ? sent : undefined;
+      for (let one = routes.first(user); one !== undefined; one = one.sibling) {
         seats.raiseHead(one.seat, useq);
-        if (one.state === 'open') writer.pushEntry(one, useq, sent?.device === one.device ? sent.fields : fields);
+        if (one.state === 'open')
+          writer.pushEntry(one, useq, sentHere?.device === one.device ? sentHere.fields : fields);
       }
     }
   };

@@ -7,7 +7,7 @@ const isEntries = (message: NodeMessage): boolean =>
 
 /** Whether the message tells this user of an entry. */
 const tells = (message: NodeMessage, user: string): boolean =>
-  message.type === 'link' && message.items.some((item) => item.kind === 'entry' && item.to.some(([to]) => to === user));
+  message.type === 'link' && message.items.some((item) => item.kind === 'entry' && item.to.includes(user));
 
 test('a lost link message is noticed within a second: clients are told the heads [COM8, GAT10]', async () => {
   for (const partitions of [1, 4]) {
