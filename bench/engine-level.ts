@@ -7,16 +7,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import {
-  INSTALLATION_KEY,
-  KEYS,
-  conversationKey,
-  encodeMessage,
-  encodePointers,
-  logRow,
-  userKey,
-} from '../packages/server/src/core/rows.ts';
-import { isLog } from '../packages/server/src/data/log-run.ts';
+import { LAYOUT } from '../packages/server/src/boot/layout.ts';
+import { conversationKey, encodeMessage, encodePointers, logRow, userKey } from '../packages/server/src/core/rows.ts';
 import { systemClock } from '../packages/server/src/engines/clock-system.ts';
 import { openLevel } from '../packages/server/src/engines/ledger-level.ts';
 import { LEVEL_LIMITS } from '../packages/server/src/engines/level-limits.ts';
@@ -46,7 +38,11 @@ const createWriter = (claim: Claim): ((messages: number) => Batch) => {
     else known[2] = head;
     return head;
   };
-  const say = (rows: Row[], grown: Map<string, [string, number, number]>): void => {
+  const say = (
+    rows: Row[],
+    grown: Map<string, [string, number, number]>,
+    told: Map<string, { conversation: string; seq: number; useq: number; count: number }>,
+  ): void => {
     const [a, b] = [user(sent % USERS), user((sent % USERS) ^ 1)];
     sent += 1;
     const conversation = a < b ? `d.${a}.${b}` : `d.${b}.${a}`;
@@ -57,15 +53,16 @@ const createWriter = (claim: Claim): ((messages: number) => Batch) => {
       ...logRow(entity, seq),
       value: encodeMessage(body, { outbox: 'abcdefghijkl', n: seq, hash: '1q2w3e4r5t6z7u' }),
     });
-    for (const one of [a, b]) {
-      const useq = next(userKey(one), grown);
-      rows.push({ ...logRow(userKey(one), useq), value: encodePointers(conversation, seq, 1) });
-    }
+    for (const one of [a, b])
+      told.set(one, { conversation, seq, useq: next(userKey(one), grown), count: (told.get(one)?.count ?? 0) + 1 });
   };
   return (messages) => {
     const rows: Row[] = [];
     const grown = new Map<string, [string, number, number]>();
-    for (let i = 0; i < messages; i++) say(rows, grown);
+    const told = new Map<string, { conversation: string; seq: number; useq: number; count: number }>();
+    for (let i = 0; i < messages; i++) say(rows, grown, told);
+    for (const [one, { conversation, seq, useq, count }] of told)
+      rows.push({ ...logRow(userKey(one), useq), value: encodePointers(conversation, seq, count) });
     stamp += 1;
     return { partition: 0, claim: claim.id, stamp, rows, drops: [], parcels: [], grown: [...grown.values()] };
   };
@@ -105,7 +102,7 @@ const openEmpty = async (): Promise<Opened> => {
     directory,
     partitions: 1,
     clock: systemClock,
-    layout: { installation: { partition: INSTALLATION_KEY, key: KEYS.installation }, logRow, isLog },
+    layout: LAYOUT,
     alarm: fail,
     onFatal: fail,
     limits: { reserveBytes: 0, window: Number(args.window), areaChars: Number(args.areas) },

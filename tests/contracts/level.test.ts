@@ -1,8 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { logRow, INSTALLATION_KEY, KEYS } from '../../packages/server/src/core/rows.ts';
-import { isLog } from '../../packages/server/src/data/log-run.ts';
+import { LAYOUT } from '../../packages/server/src/boot/layout.ts';
 import { ManualClock } from '../../packages/server/src/engines/clock-manual.ts';
 import { openLevel } from '../../packages/server/src/engines/ledger-level.ts';
 import type { Level } from '../../packages/server/src/engines/ledger-level.ts';
@@ -14,7 +13,6 @@ import { ledgerContract } from './ledger-contract.ts';
 import type { LedgerSubject } from './ledger-contract.ts';
 import { storeContract } from './store-contract.ts';
 
-const layout = { installation: { partition: INSTALLATION_KEY, key: KEYS.installation }, logRow, isLog };
 const DAY_MS = 24 * 3600 * 1000;
 
 interface Opened {
@@ -28,7 +26,7 @@ const openIn = async (directory: string, clock: ManualClock): Promise<Opened> =>
     directory,
     partitions: 1,
     clock,
-    layout,
+    layout: LAYOUT,
     alarm: (message) => {
       throw new Error(message);
     },
@@ -82,7 +80,7 @@ storeContract('ledger-level', async () => {
       ...level.store,
       scan: async (after, limit) => {
         const page = await level.store.scan(after, limit);
-        return { ...page, rows: page.rows.filter(({ partition }) => partition !== INSTALLATION_KEY) };
+        return { ...page, rows: page.rows.filter(({ partition }) => partition !== LAYOUT.installation.partition) };
       },
     },
     put: (rows) => commit(rows, []),

@@ -100,7 +100,7 @@ test.each([
   () => decodeOrigin('7{}'),
   () => unfoldRow('4'),
   () => unfoldRow('41 5 g.x'),
-  () => unfoldRow('44097 5000 g.x'),
+  () => unfoldRow('4257 5000 g.x'),
   () => unfoldRow('43 2 g.x'),
   () => unfoldRow('4x 5 g.x'),
   () => unfoldRow('43 5 g.x y'),

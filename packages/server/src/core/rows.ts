@@ -179,6 +179,8 @@ export type EntryRow =
   | { readonly kind: 'pointer'; readonly conversation: ConversationId; readonly seq: number }
   | { readonly kind: 'fields'; readonly fields: string };
 const encodePointer = (conversation: ConversationId, seq: number): string => `2${seq} ${conversation}`;
+/** A row of entries holds so many at most: what looks for the end of a log need not look further. */
+export const MAX_NUMBERS_OF_ROW = 256;
 /** The row of `count` entries that point to one message after another; it lies at the number of the last, which points to `seq`. */
 export const encodePointers = (conversation: ConversationId, seq: number, count: number): string =>
   count === 1 ? encodePointer(conversation, seq) : `4${count} ${seq} ${conversation}`;
@@ -187,7 +189,11 @@ export const unfoldRow = (value: string): readonly string[] => {
   if (value[0] !== '4') return [value];
   const [count, last, conversation, ...rest] = value.slice(1).split(' ');
   const [numbers, seq] = [Number(count), Number(last)];
-  if (conversation === undefined || rest.length > 0 || !(numbers > 1 && numbers <= BUCKET_SIZE && seq >= numbers))
+  if (
+    conversation === undefined ||
+    rest.length > 0 ||
+    !(numbers > 1 && numbers <= MAX_NUMBERS_OF_ROW && seq >= numbers)
+  )
     throw new Error(`entries that cannot be told apart ${JSON.stringify(value.slice(0, 40))}`);
   return Array.from({ length: numbers }, (_, i) => encodePointer(conversation, seq - numbers + 1 + i));
 };

@@ -6,7 +6,7 @@ import { DuologError } from '@duolog/protocol';
 import { LevelRig, claimed, commitAll, fileOf, flipByte, messageBatch, messagesIn } from '../../testing/level-rig.ts';
 import { LAYOUT } from '../boot/layout.ts';
 import { LEDGER_FOLDER } from './level-folder.ts';
-import { areaBounds, digestKey, rowKey } from './level-keys.ts';
+import { areaBounds, areaOfPlace, digestKey, rowKey, shelfKey } from './level-keys.ts';
 import { FORMAT, encodeInstallation } from './level-open.ts';
 
 let rig: LevelRig;
@@ -170,7 +170,9 @@ describe('damage', () => {
   test.each([
     ['a digest in the middle', 'del', (stamp: number) => digestKey(0, stamp + 7), 'is missing'],
     ['the row a log ends with', 'del', () => 'last', 'number 10 of c/a is missing'],
-    ['a row beyond the end of a log', 'put', () => 'beyond', 'goes on beyond number 10'],
+    ['a row beyond the end of a log', 'put', () => '00b', 'goes on beyond number 10'],
+    ['a row of several numbers beyond the end of a log', 'put', () => '00f', 'goes on beyond number 10'],
+    ['a row of many numbers beyond the end of a log', 'put', () => '10a', 'goes on beyond number 10'],
   ] as const)('%s missing or too much keeps the store from being served [STO4]', async (_, what, place, message) => {
     const directory = rig.folder();
     const level = await rig.open(directory);
@@ -178,9 +180,12 @@ describe('damage', () => {
     const keys = await level.db.keys().all();
     const lastRow = keys.find((key) => key.endsWith(`c/a/0\0${LAYOUT.logRow('c/a', 10).key}`)) ?? '';
     const named = place(claim.stamp);
-    const key = named === 'last' ? lastRow : named === 'beyond' ? lastRow.replace(/.$/, 'b') : named;
+    const key = named === 'last' ? lastRow : what === 'put' ? lastRow.replace(/...$/, named) : named;
     if (what === 'del') await level.db.del(key);
-    else await level.db.put(key, '1too much');
+    else {
+      await level.db.put(shelfKey('c/a/0', named), areaOfPlace(key));
+      await level.db.put(key, '1too much');
+    }
     await rig.close(level);
     const why = await refusal(directory);
     expect(why).toContain(message);

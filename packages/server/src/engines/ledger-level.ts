@@ -64,7 +64,7 @@ const openWhole = async <P extends ParcelData>(options: LevelOptions): Promise<L
   try {
     const places = await createPlaces(db, layout.isLog, limits.areaChars);
     const store = levelStore({ db, places, alarm });
-    await checkWhole(db, store, options, limits.checkedTail);
+    await checkWhole({ db, store, places, layout }, directory, limits.checkedTail);
     const installation = await raiseFormat(db, layout, found);
     const writer = levelWriter({ db, places, onFatal, plant });
     const ledger = new LevelLedger<P>({ db, writer, directory, clock, limits, alarm });

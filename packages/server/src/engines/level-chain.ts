@@ -1,9 +1,9 @@
 /** Checks that no batch is missing in the middle: each digest names the stamp before it, and what it says has grown is there. */
 import type { RowRef, Store } from '../ports/store.ts';
 import type { Database } from './level-folder.ts';
-import type { Snapshot } from './level-places.ts';
+import type { Places, Snapshot } from './level-places.ts';
 import type { DigestRow } from './level-keys.ts';
-import { LAST_STAMP, decodeDigest, digestKey, droppedKey, stampOf } from './level-keys.ts';
+import { LAST_STAMP, decodeDigest, digestKey, droppedKey, endOfShelf, shelfOfPlace, stampOf } from './level-keys.ts';
 
 /** Where the core puts things; the engine knows no more of it. */
 export interface LevelLayout {
@@ -13,6 +13,15 @@ export interface LevelLayout {
   readonly logRow: (entity: string, n: number) => RowRef;
   /** Whether a Store partition is a part of a log: its rows are written once, in order of key. */
   readonly isLog: (partition: string) => boolean;
+  /** So many numbers of a log are in one row, at most. */
+  readonly maxNumbersOfRow: number;
+}
+
+export interface ChainOptions {
+  readonly db: Database;
+  readonly store: Store;
+  readonly places: Places;
+  readonly layout: LevelLayout;
 }
 
 const from = (snapshot: Snapshot | undefined): { snapshot?: Snapshot } => (snapshot === undefined ? {} : { snapshot });
@@ -86,23 +95,50 @@ const walkChain = async (
   }
 };
 
+type End = readonly [entity: string, to: number];
+
+/** Whether there is a row on the shelf of this place, there or above it. */
+const isAnyFrom = async (db: Database, place: string, snapshot: Snapshot): Promise<boolean> => {
+  const bounds = { gte: place, lt: endOfShelf(place), limit: 1, snapshot };
+  return (await db.keys(bounds).all()).length > 0;
+};
+
+/** Which of the logs go on beyond their ends: not always at the next number, since a row may hold several. */
+const goingOn = async (
+  { db, places, layout }: ChainOptions,
+  ends: readonly End[],
+  snapshot: Snapshot,
+): Promise<readonly boolean[]> => {
+  const rows = ends.flatMap(([entity, to]) => [
+    layout.logRow(entity, to + 1),
+    layout.logRow(entity, to + layout.maxNumbersOfRow),
+  ]);
+  const found = await places.find(rows, snapshot);
+  return Promise.all(
+    ends.map(async (_, i) => {
+      const [next, farthest] = [found[2 * i], found[2 * i + 1]];
+      if (next !== undefined && (await isAnyFrom(db, next, snapshot))) return true;
+      return farthest !== undefined && isAnyFrom(db, shelfOfPlace(farthest), snapshot);
+    }),
+  );
+};
+
 /** Which of the logs do not end where the digests say. */
-const checkEnds = async (
-  store: Store,
-  layout: LevelLayout,
-  ends: ReadonlyMap<string, number>,
-): Promise<readonly string[]> => {
+const checkEnds = async (options: ChainOptions, ends: ReadonlyMap<string, number>): Promise<readonly string[]> => {
+  const { db, store, layout } = options;
   const faults: string[] = [];
   const all = [...ends];
+  const snapshot = db.snapshot();
   for (let i = 0; i < all.length && faults.length < MAX_FAULTS; i += PAGE) {
     const some = all.slice(i, i + PAGE);
-    const rows = some.flatMap(([entity, to]) => [layout.logRow(entity, to), layout.logRow(entity, to + 1)]);
-    const found = await store.getMany(rows);
+    const found = await store.getMany(some.map(([entity, to]) => layout.logRow(entity, to)));
+    const beyond = await goingOn(options, some, snapshot);
     for (const [j, [entity, to]] of some.entries()) {
-      if (found[2 * j] === undefined) faults.push(`number ${to} of ${entity} is missing`);
-      if (found[2 * j + 1] !== undefined) faults.push(`${entity} goes on beyond number ${to}, where it should end`);
+      if (found[j] === undefined) faults.push(`number ${to} of ${entity} is missing`);
+      if (beyond[j] === true) faults.push(`${entity} goes on beyond number ${to}, where it should end`);
     }
   }
+  await snapshot.close();
   return faults;
 };
 
@@ -110,12 +146,8 @@ const checkEnds = async (
  * What is wrong with the newest batches, as sentences; empty if nothing is. `tail`: so many characters of batches are
  * looked at, counted back from the newest of each partition.
  */
-export const faultsOfChain = async (
-  db: Database,
-  store: Store,
-  layout: LevelLayout,
-  tail: number,
-): Promise<readonly string[]> => {
+export const faultsOfChain = async (options: ChainOptions, tail: number): Promise<readonly string[]> => {
+  const { db } = options;
   const ends = new Map<string, number>();
   const faults: string[] = [];
   for (const partition of await digestPartitions(db)) {
@@ -125,5 +157,5 @@ export const faultsOfChain = async (
     );
     if (fault !== undefined) faults.push(fault);
   }
-  return faults.length > 0 ? faults : checkEnds(store, layout, ends);
+  return faults.length > 0 ? faults : checkEnds(options, ends);
 };

@@ -79,7 +79,7 @@ const openCopy = async (options: CheckOptions): Promise<Checked> => {
     await nameShelves(db, gaps);
     const places = await createPlaces(db, layout.isLog, LEVEL_LIMITS.areaChars);
     const store = levelStore({ db, places, alarm: () => undefined });
-    found.push(...(await faultsOfChain(db, store, layout, Infinity)));
+    found.push(...(await faultsOfChain({ db, store, places, layout }, Infinity)));
     const damage = inLogs.map(sentence);
     for (const table of tables) damage.push(await damageOf(db, table));
     const opened = db;

@@ -61,6 +61,12 @@ export const shelfOfPlace = (place: string): string => {
   return cut < 0 ? place : place.slice(0, cut + 2);
 };
 
+/** Above every row of the same shelf, by the place of one of them. */
+export const endOfShelf = (place: string): string => {
+  const shelf = shelfOfPlace(place);
+  return shelf.slice(0, -1) + afterCharacter(shelf.slice(-1));
+};
+
 /** Bounds of all areas. */
 export const areaBounds = { gte: SHELVED, lt: afterCharacter(SHELVED) } as const;
 

@@ -3,9 +3,8 @@ import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuologError, randomId } from '@duolog/protocol';
 import type { Clock } from '../ports/clock.ts';
-import type { Store } from '../ports/store.ts';
 import { faultsOfChain } from './level-chain.ts';
-import type { LevelLayout } from './level-chain.ts';
+import type { ChainOptions, LevelLayout } from './level-chain.ts';
 import type { Database } from './level-folder.ts';
 import { withPatientMerges } from './level-priority.ts';
 import { LEDGER_FOLDER, damaged, inspectFolder, openDatabase } from './level-folder.ts';
@@ -169,13 +168,8 @@ export const openOrCreate = async (
 };
 
 /** Rejects if batches are missing among the newest. */
-export const checkWhole = async (
-  db: Database,
-  store: Store,
-  { directory, layout }: Pick<OpenOptions, 'directory' | 'layout'>,
-  tail: number,
-): Promise<void> => {
-  const faults = await faultsOfChain(db, store, layout, tail);
+export const checkWhole = async (chain: ChainOptions, directory: string, tail: number): Promise<void> => {
+  const faults = await faultsOfChain(chain, tail);
   if (faults.length === 0) return;
   throw damaged(directory, faults.length === 1 ? String(faults[0]) : `${faults[0]} (and ${faults.length - 1} more)`);
 };

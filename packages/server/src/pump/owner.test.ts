@@ -83,6 +83,13 @@ test('entries of one turn that go on in one conversation are one row, at the las
   ]);
 });
 
+test('a row of entries holds 256 at most [COM3]', async () => {
+  const { rig, owner } = await openChat();
+  await rig.results(...Array.from({ length: 300 }, (_, i) => say(`${i}`)));
+  const rows = owner.batches.at(-1)?.rows.filter(({ partition }) => partition === `u/${bob}/0`) ?? [];
+  expect(rows.map(({ value }) => unfoldRow(value).length)).toEqual([256, 44]);
+});
+
 test('no row of entries goes over the end of a bucket [SYN1] [SYN3]', async () => {
   const { rig, owner } = await openChat();
   const count = 4_096 - 4 + 2;

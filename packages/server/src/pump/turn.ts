@@ -1,5 +1,5 @@
 /** One round of an owner: decides about what it took, and gathers all that follows into one batch (COM1). */
-import type { ConversationId, UserId } from '@duolog/protocol';
+import type { UserId } from '@duolog/protocol';
 import { decideConversation, takePosition } from '../core/conversations.ts';
 import type { Envelope, UserCommand } from '../core/commands.ts';
 import type { Decided, Decision, Delivery, Parcel, RowChange } from '../core/decision.ts';
@@ -7,42 +7,16 @@ import { refused } from '../core/decision.ts';
 import { partitionOf } from '../core/hash.ts';
 import { decideName, takeNameParcel } from '../core/names.ts';
 import { encodeOutbox, isInReach, remember } from '../core/outbox.ts';
-import {
-  acceptedKey,
-  conversationKey,
-  encodeJson,
-  encodePointers,
-  nameKey,
-  partitionKey,
-  placeInBucket,
-  userKey,
-} from '../core/rows.ts';
+import { acceptedKey, conversationKey, encodeJson, nameKey, partitionKey, userKey } from '../core/rows.ts';
 import { appendEntry, bucketBegun, decideUser, messageDelivery, takeUserParcel, userNeeds } from '../core/users.ts';
 import type { MessageParcel, UserParcel, UserState } from '../core/users.ts';
 import { answerOf, answerTo, notLoaded, outboxOf, outcomeOf } from './answering.ts';
 import type { Entities, Entity, Remembered } from './entities.ts';
 import { isConversation, isName, isUser } from './entities.ts';
-import { ENTRY_BYTES, answerBytes, outboxBytes, rowBytes, sendingBytes, sharedBytes } from './sizes.ts';
+import { endPointers, grow, growByMessage } from './growth.ts';
+import type { Growth } from './growth.ts';
+import { answerBytes, outboxBytes, rowBytes, sendingBytes, sharedBytes } from './sizes.ts';
 import type { Outcome } from './messages.ts';
-
-/** Entries at the end of a user's log that point to one message after another of a conversation: one row, made when they end. */
-interface Pointers {
-  /** Store partition of the row. */
-  readonly partition: string;
-  readonly conversation: ConversationId;
-  /** Of the last. */
-  useq: number;
-  seq: number;
-  count: number;
-}
-
-/** How far a log grew in a turn: both ends included. */
-interface Growth {
-  readonly from: number;
-  to: number;
-  /** The newest entries, if there is no row of them yet. */
-  pointers: Pointers | undefined;
-}
 
 /** All that a turn decided, before and after it is stored. */
 export interface Turn {
@@ -83,48 +57,6 @@ export interface TurnContext {
   /** The owner's clock, ms. */
   readonly now: number;
 }
-
-const grow = (turn: Turn, entity: string, before: number, after: number): Growth => {
-  let growth = turn.grown.get(entity);
-  if (growth === undefined) {
-    growth = { from: before + 1, to: after, pointers: undefined };
-    turn.grown.set(entity, growth);
-  } else growth.to = after;
-  return growth;
-};
-
-const endPointers = (turn: Turn, growth: Growth): void => {
-  const { pointers } = growth;
-  if (pointers === undefined) return;
-  const { partition, conversation, useq, seq, count } = pointers;
-  turn.rows.push({ partition, key: placeInBucket(useq), value: encodePointers(conversation, seq, count) });
-  growth.pointers = undefined;
-};
-
-/** Adds the newest entry of a user's log, which points to a message: it goes on in the row of those before it, or begins one. */
-const addPointer = (
-  turn: Turn,
-  entity: string,
-  { head, logPartition = '' }: UserState,
-  { conversation, seq }: MessageParcel,
-): void => {
-  const growth = grow(turn, entity, head - 1, head);
-  const { pointers } = growth;
-  if (
-    pointers !== undefined &&
-    pointers.seq + 1 === seq &&
-    pointers.conversation === conversation &&
-    pointers.partition === logPartition
-  ) {
-    pointers.useq = head;
-    pointers.seq = seq;
-    pointers.count += 1;
-    return;
-  }
-  endPointers(turn, growth);
-  growth.pointers = { partition: logPartition, conversation, useq: head, seq, count: 1 };
-  turn.bytes += ENTRY_BYTES;
-};
 
 const addRow = (turn: Turn, entity: string, row: RowChange): void => {
   turn.bytes += rowBytes(row);
@@ -188,11 +120,6 @@ const userState = (entity: Entity, subject: UserCommand | UserParcel): UserState
   return { ...user, conversation: memberships.get(conversation) };
 };
 
-/** Lets the log of a user grow by entries whose rows are decided. */
-const growUser = (turn: Turn, entity: string, before: number, after: number): void => {
-  if (after > before) endPointers(turn, grow(turn, entity, before, after));
-};
-
 const keepUser = (entity: Entity, subject: UserCommand | UserParcel, state: UserState): void => {
   entity.user = state;
   const { conversation } = userNeeds(subject);
@@ -210,7 +137,7 @@ const execute = (turn: Turn, context: TurnContext, entity: Entity, envelope: Env
     const decision = decideConversation(before, envelope, command, context.now);
     if (decision.ok) {
       entity.conversation = decision.state;
-      if (decision.state.head > before.head) grow(turn, key, before.head, decision.state.head);
+      grow(turn, key, before.head, decision.state.head);
       follow(turn, context, key, decision);
     }
     return decision;
@@ -221,7 +148,7 @@ const execute = (turn: Turn, context: TurnContext, entity: Entity, envelope: Env
     const decision = decideUser(before, command, context.now);
     if (decision.ok) {
       keepUser(entity, command, decision.state);
-      growUser(turn, key, before.head, decision.state.head);
+      grow(turn, key, before.head, decision.state.head);
       follow(turn, context, key, decision);
     }
     return decision;
@@ -281,7 +208,7 @@ const takeMessage = (turn: Turn, context: TurnContext, parcel: MessageParcel): v
       for (const row of begun.rows) addRow(turn, entity.key, row);
       turn.drops.push(...begun.drops);
     }
-    addPointer(turn, entity.key, after, parcel);
+    growByMessage(turn, entity.key, after, parcel);
     useqs.push(after.head);
   }
   turn.deliveries.push(messageDelivery(parcel, useqs));
@@ -293,7 +220,7 @@ const takeForUser = (turn: Turn, context: TurnContext, parcel: UserParcel, id: U
   const before = userState(entity, parcel);
   const decided = takeUserParcel(before, parcel, context.now);
   keepUser(entity, parcel, decided.state);
-  growUser(turn, entity.key, before.head, decided.state.head);
+  grow(turn, entity.key, before.head, decided.state.head);
   follow(turn, context, entity.key, decided);
 };
 
