@@ -34,6 +34,8 @@ export const readRun = async (
     const from = next % BUCKET_SIZE === 0 ? {} : { after: placeInBucket(next - 1) };
     const rows = await store.range(bucketKey(entity, bucket), { ...from, limit: limit - values.length });
     for (const { key, value } of rows) {
+      // So many rows may hold more numbers than were asked for.
+      if (values.length >= limit) break;
       const expected = after + values.length + 1;
       const held = unfoldRow(value);
       const before = expected - (numberOf(bucket, key) - held.length + 1);
