@@ -26,6 +26,14 @@ const AT = Date.UTC(2026, 0, 1);
 
 const user = (n: number): string => `u${n.toString(36).padStart(16, 'A')}`;
 
+/** Entries of one user in a batch, which are one row: the last of them, and how many. */
+interface Told {
+  readonly conversation: string;
+  readonly seq: number;
+  readonly useq: number;
+  readonly count: number;
+}
+
 /** Makes the batches that an owner would make: pairs of users who write to each other in turn. */
 const createWriter = (claim: Claim): ((messages: number) => Batch) => {
   const heads = new Map<string, number>();
@@ -38,11 +46,7 @@ const createWriter = (claim: Claim): ((messages: number) => Batch) => {
     else known[2] = head;
     return head;
   };
-  const say = (
-    rows: Row[],
-    grown: Map<string, [string, number, number]>,
-    told: Map<string, { conversation: string; seq: number; useq: number; count: number }>,
-  ): void => {
+  const say = (rows: Row[], grown: Map<string, [string, number, number]>, told: Map<string, Told>): void => {
     const [a, b] = [user(sent % USERS), user((sent % USERS) ^ 1)];
     sent += 1;
     const conversation = a < b ? `d.${a}.${b}` : `d.${b}.${a}`;
@@ -59,7 +63,7 @@ const createWriter = (claim: Claim): ((messages: number) => Batch) => {
   return (messages) => {
     const rows: Row[] = [];
     const grown = new Map<string, [string, number, number]>();
-    const told = new Map<string, { conversation: string; seq: number; useq: number; count: number }>();
+    const told = new Map<string, Told>();
     for (let i = 0; i < messages; i++) say(rows, grown, told);
     for (const [one, { conversation, seq, useq, count }] of told)
       rows.push({ ...logRow(userKey(one), useq), value: encodePointers(conversation, seq, count) });

@@ -331,8 +331,7 @@ export class GatewayRig {
     return this.addDevice(user);
   }
 
-  async addDevice(user: string): Promise<SignedIn> {
-    const device = `device-${++this.#devices}`;
+  async addDevice(user: string, device = `device-${++this.#devices}`): Promise<SignedIn> {
     await this.do({ entity: userKey(user), user, hash: '', command: { kind: 'addDevice', device, name: device } });
     return { user, device, token: this.context.tokens.token({ user, device }) };
   }

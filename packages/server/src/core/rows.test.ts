@@ -103,6 +103,8 @@ test.each([
   () => unfoldRow('4257 5000 g.x'),
   () => unfoldRow('43 2 g.x'),
   () => unfoldRow('4x 5 g.x'),
+  () => unfoldRow('42.5 5 g.x'),
+  () => unfoldRow('43 5 '),
   () => unfoldRow('43 5 g.x y'),
 ])('a value of an unknown format is refused, not guessed: %# [COM3] [COM11]', (read) => {
   expect(read).toThrow();

@@ -184,16 +184,13 @@ export const MAX_NUMBERS_OF_ROW = 256;
 /** The row of `count` entries that point to one message after another; it lies at the number of the last, which points to `seq`. */
 export const encodePointers = (conversation: ConversationId, seq: number, count: number): string =>
   count === 1 ? encodePointer(conversation, seq) : `4${count} ${seq} ${conversation}`;
+const POINTERS = /^4(\d+) (\d+) (\S+)$/;
 /** The values of the numbers that a row of a log holds, in order, each as if it had a row by itself. */
 export const unfoldRow = (value: string): readonly string[] => {
   if (value[0] !== '4') return [value];
-  const [count, last, conversation, ...rest] = value.slice(1).split(' ');
+  const [, count, last, conversation] = POINTERS.exec(value) ?? [];
   const [numbers, seq] = [Number(count), Number(last)];
-  if (
-    conversation === undefined ||
-    rest.length > 0 ||
-    !(numbers > 1 && numbers <= MAX_NUMBERS_OF_ROW && seq >= numbers)
-  )
+  if (conversation === undefined || numbers < 2 || numbers > MAX_NUMBERS_OF_ROW || seq < numbers)
     throw new Error(`entries that cannot be told apart ${JSON.stringify(value.slice(0, 40))}`);
   return Array.from({ length: numbers }, (_, i) => encodePointer(conversation, seq - numbers + 1 + i));
 };

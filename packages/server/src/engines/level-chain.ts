@@ -129,16 +129,19 @@ const checkEnds = async (options: ChainOptions, ends: ReadonlyMap<string, number
   const faults: string[] = [];
   const all = [...ends];
   const snapshot = db.snapshot();
-  for (let i = 0; i < all.length && faults.length < MAX_FAULTS; i += PAGE) {
-    const some = all.slice(i, i + PAGE);
-    const found = await store.getMany(some.map(([entity, to]) => layout.logRow(entity, to)));
-    const beyond = await goingOn(options, some, snapshot);
-    for (const [j, [entity, to]] of some.entries()) {
-      if (found[j] === undefined) faults.push(`number ${to} of ${entity} is missing`);
-      if (beyond[j] === true) faults.push(`${entity} goes on beyond number ${to}, where it should end`);
+  try {
+    for (let i = 0; i < all.length && faults.length < MAX_FAULTS; i += PAGE) {
+      const some = all.slice(i, i + PAGE);
+      const found = await store.getMany(some.map(([entity, to]) => layout.logRow(entity, to)));
+      const beyond = await goingOn(options, some, snapshot);
+      for (const [j, [entity, to]] of some.entries()) {
+        if (found[j] === undefined) faults.push(`number ${to} of ${entity} is missing`);
+        if (beyond[j] === true) faults.push(`${entity} goes on beyond number ${to}, where it should end`);
+      }
     }
+  } finally {
+    await snapshot.close();
   }
-  await snapshot.close();
   return faults;
 };
 

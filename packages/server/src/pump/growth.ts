@@ -3,7 +3,7 @@ import type { ConversationId } from '@duolog/protocol';
 import type { RowChange } from '../core/decision.ts';
 import { MAX_NUMBERS_OF_ROW, encodePointers, placeInBucket } from '../core/rows.ts';
 import type { MessageParcel, UserState } from '../core/users.ts';
-import { ENTRY_BYTES } from './sizes.ts';
+import { pointersBytes } from './sizes.ts';
 
 /** Entries at the end of a user's log that have no row yet: it is made when they end. */
 interface Pointers {
@@ -76,5 +76,5 @@ export const growByMessage = (
   }
   endPointers(turn, growth);
   growth.pointers = { partition: logPartition, conversation, useq: head, seq, count: 1 };
-  turn.bytes += ENTRY_BYTES;
+  turn.bytes += pointersBytes(logPartition, conversation);
 };

@@ -96,7 +96,9 @@ export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: str
   const deliverEntry = (delivery: EntryDelivery): void => {
     const { to, useqs } = delivery;
     for (let i = 0; i < to.length; i++) {
-      const [user = '', useq = 0] = [to[i], useqs[i]];
+      const user = to[i];
+      const useq = useqs[i];
+      if (user === undefined || useq === undefined) continue;
       const edges = routes.byKey.get(user);
       if (edges === undefined) continue;
       for (const edge of edges.keys()) addRecipient(linkTo(edge), delivery, user, useq);

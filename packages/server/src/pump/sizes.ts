@@ -3,6 +3,7 @@
  * before it is known is counted from above.
  */
 import { LIMITS } from '@duolog/protocol';
+import type { ConversationId } from '@duolog/protocol';
 import type { Envelope } from '../core/commands.ts';
 import type { Parcel, RowChange } from '../core/decision.ts';
 import type { Answer, Outbox } from '../core/outbox.ts';
@@ -10,7 +11,7 @@ import type { Answer, Outbox } from '../core/outbox.ts';
 /** Around the names and the value of a row, in a record. */
 const ROW_FRAME = 16;
 /** Row of an entry that points to a message, and its share of the digest. */
-export const ENTRY_BYTES = 128;
+const ENTRY_BYTES = 128;
 /** Entry and row of a membership, but for the name. */
 const MEMBERSHIP_BYTES = 512;
 /** Account with all its devices, and the entry that tells of the change. */
@@ -39,6 +40,13 @@ export const answerBytes = (answer: Answer): number => ('refusal' in answer ? RE
 
 export const rowBytes = ({ partition, key, value }: RowChange): number =>
   partition.length + key.length + Buffer.byteLength(value) + ROW_FRAME;
+
+/** Key and numbers of a row of entries that point to messages. */
+const POINTERS_FRAME = 32;
+
+/** What a row of entries that point to messages of one conversation takes, at most; all of it is ASCII. */
+export const pointersBytes = (partition: string, conversation: ConversationId): number =>
+  partition.length + conversation.length + POINTERS_FRAME + ROW_FRAME;
 
 /** What taking a parcel adds to the batch of its destination, at most. */
 export const takingBytes = (parcel: Parcel): number => {

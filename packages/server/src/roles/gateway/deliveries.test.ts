@@ -24,6 +24,17 @@ test('what one turn has for a connection is one frame: the reply, then its entry
   );
 });
 
+test('somebody else’s device gets the message, whatever its id [MSG4]', async () => {
+  const rig = await GatewayRig.open();
+  const { a, alice, bob, conversation } = await rig.pair();
+  const namesake = await rig.join(await rig.addDevice(bob.user, alice.device));
+  await rig.settle();
+  namesake.news();
+  await a.result('message.send', { conversation, text: 'mine' }, { outbox: 'o', n: 1 });
+  await rig.settle();
+  expect(namesake.news()).toMatchObject([{ kind: 'message', message: { text: 'mine' } }]);
+});
+
 test('the sending device gets its place without the text, its sister the message [MSG4]', async () => {
   const rig = await GatewayRig.open();
   const { a, alice, conversation } = await rig.pair();
