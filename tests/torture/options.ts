@@ -4,7 +4,6 @@ import { parseArgs } from 'node:util';
 export const PLANTS = {
   'no-sync': 'batches are not fsynced before they are acknowledged (needs --power)',
   'write-on': 'the store is written on after a failed write (needs --disk)',
-  'not-kept': 'short rows that wait for others are in memory alone',
 } as const;
 type PlantName = keyof typeof PLANTS;
 

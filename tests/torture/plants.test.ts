@@ -16,6 +16,6 @@ for (const plant of Object.keys(PLANTS)) {
 
 test('an option that does not exist is refused with the list of those that do', () => {
   const { status, stderr } = run('--plant', 'none');
-  expect(stderr).toContain('there are: no-sync, write-on, not-kept');
+  expect(stderr).toContain('there are: no-sync, write-on');
   expect(status).toBe(2);
 });

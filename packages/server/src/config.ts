@@ -31,7 +31,7 @@ const TEST_PREFIX = 'DUOLOG_TEST_';
 
 type Texts = Readonly<Record<string, string | undefined>>;
 
-const PLANTED_FAULTS = ['no-sync', 'write-on', 'not-kept'] as const;
+const PLANTED_FAULTS = ['no-sync', 'write-on'] as const;
 
 /** The fault that the project's torture test has planted in the embedded store (`DUOLOG_TEST_PLANT`), to see it found. */
 export const plantedFault = (environment: Texts = process.env): (typeof PLANTED_FAULTS)[number] | undefined =>

@@ -75,7 +75,7 @@ export const messageBatch = (claim: Claim, n: number, more: readonly Row[] = [])
   stamp: claim.stamp + n,
   rows: [
     ...more,
-    { ...LAYOUT.logRow('c/a', n), value: `1message ${n} ${'x'.repeat(150)}` },
+    { ...LAYOUT.logRow('c/a', n), value: `1message ${n} ${'x'.repeat(100)}` },
     { partition: 'c/a', key: 'positions', value: `1{"n":${n}}` },
   ],
   drops: [],

@@ -133,12 +133,10 @@ export const backupStore = async (directory: string, file: string): Promise<Back
   const { writeBufferBytes } = LEVEL_LIMITS;
   await refuseDamaged(directory, ALSO_OURS);
   const { db, installation } = await openExisting({ directory, layout: LAYOUT, writeBufferBytes, alsoOurs: ALSO_OURS });
-  const snapshot = db.snapshot();
   try {
     const now = systemClock.now();
-    return await writeBackup({ db, snapshot, installation, directory, alsoOurs: ALSO_OURS, file: target, now });
+    return await writeBackup({ db, installation, directory, alsoOurs: ALSO_OURS, file: target, now });
   } finally {
-    await snapshot.close();
     await db.close();
   }
 };

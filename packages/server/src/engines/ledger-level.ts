@@ -16,8 +16,9 @@ import type { Database } from './level-folder.ts';
 import { LevelLedger } from './level-ledger.ts';
 import { LEVEL_LIMITS } from './level-limits.ts';
 import type { LevelLimits } from './level-limits.ts';
-import { checkWhole, openOrCreate, openPlaces, raiseFormat } from './level-open.ts';
+import { checkWhole, openOrCreate, raiseFormat } from './level-open.ts';
 import type { Installation } from './level-open.ts';
+import { createPlaces } from './level-places.ts';
 import { levelStore } from './level-store.ts';
 import type { LevelPlant } from './level-writer.ts';
 import { levelWriter } from './level-writer.ts';
@@ -61,16 +62,14 @@ const openWhole = async <P extends ParcelData>(options: LevelOptions): Promise<L
   const limits = { ...LEVEL_LIMITS, ...options.limits };
   const { db, installation: found } = await openOrCreate({ ...options, writeBufferBytes: limits.writeBufferBytes });
   try {
-    const places = await openPlaces(db, { directory, layout, limits, plant });
-    const writer = levelWriter({ db, places, onFatal, plant });
-    const store = levelStore({ db, places, alarm, place: writer.place });
+    const places = await createPlaces(db, layout.isLog, limits.areaChars);
+    const store = levelStore({ db, places, alarm });
     await checkWhole({ db, store, places, layout }, directory, limits.checkedTail);
     const installation = await raiseFormat(db, layout, found);
+    const writer = levelWriter({ db, places, onFatal, plant });
     const ledger = new LevelLedger<P>({ db, writer, directory, clock, limits, alarm });
     const close = async (): Promise<void> => {
       ledger.end();
-      // What cannot be placed now is kept, and is when the store is opened.
-      await writer.place().catch(() => undefined);
       await writer.idle();
       await db.close();
     };
@@ -82,14 +81,9 @@ const openWhole = async <P extends ParcelData>(options: LevelOptions): Promise<L
       backup: async (file) => {
         await refuseDamaged(directory, alsoOurs);
         const also = alsoOurs === undefined ? {} : { alsoOurs };
-        const snapshot = await writer.snapshot();
-        try {
-          return await writeBackup({ db, snapshot, installation, directory, ...also, file, now: clock.now() });
-        } finally {
-          await snapshot.close();
-        }
+        return writeBackup({ db, installation, directory, ...also, file, now: clock.now() });
       },
-      check: () => checkRunning({ db, places, snapshot: writer.snapshot, directory, layout }),
+      check: () => checkRunning({ db, places, directory, layout }),
       close,
     };
   } catch (cause) {

@@ -68,7 +68,7 @@ test.each([
   const level = await rig.open(rig.folder());
   const file = newFile();
   const { db, installation } = level;
-  const source = { db, snapshot: db.snapshot(), directory: rig.folder(), now: rig.clock.now() };
+  const source = { db, directory: rig.folder(), now: rig.clock.now() };
   await writeBackup({ ...source, installation: { ...installation, format }, file });
   const directory = rig.folder();
   const { message } = await failureOf(restoreBackup({ file, directory, layout: LAYOUT }));
@@ -81,7 +81,7 @@ test('a backup of format 2 is restored as a store of this format [STO8] [COM11]'
   await commitAll(level, 3);
   const file = newFile();
   const { db, installation } = level;
-  const source = { db, snapshot: db.snapshot(), directory: rig.folder(), now: rig.clock.now() };
+  const source = { db, directory: rig.folder(), now: rig.clock.now() };
   await writeBackup({ ...source, installation: { ...installation, format: 2 }, file });
   const directory = rig.folder();
   const { epoch } = await restoreBackup({ file, directory, layout: LAYOUT });

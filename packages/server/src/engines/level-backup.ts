@@ -102,8 +102,8 @@ async function* linesOf(
   if (rows > 0) yield { lines, rows };
 }
 
-const writeAll = async (out: FrameWriter, options: BackupOptions): Promise<number> => {
-  const { db, snapshot, directory, installation, alsoOurs = [], now } = options;
+const writeAll = async (out: FrameWriter, options: BackupOptions, snapshot: Snapshot): Promise<number> => {
+  const { db, directory, installation, alsoOurs = [], now } = options;
   const stamps = [];
   for (const partition of await digestPartitions(db, snapshot)) {
     stamps.push({ partition, stamp: (await newestDigest(db, partition, snapshot))?.stamp ?? 0 });
@@ -130,8 +130,6 @@ const writeAll = async (out: FrameWriter, options: BackupOptions): Promise<numbe
 
 export interface BackupOptions {
   readonly db: Database;
-  /** The moment, with all rows at their places. */
-  readonly snapshot: Snapshot;
   readonly installation: Installation;
   readonly directory: string;
   /** Files of the data folder that belong to the installation. */
@@ -182,20 +180,21 @@ export const refuseDamaged = async (directory: string, alsoOurs: readonly string
 };
 
 /**
- * Writes a backup of one moment. The file appears under its name when it is whole and flushed. It holds password hashes
+ * Writes a backup of this moment. The file appears under its name when it is whole and flushed. It holds password hashes
  * and the installation's secret, so only its owner may read it. Rejects with `conflict` if the file exists.
  */
 export const writeBackup = async (options: BackupOptions): Promise<BackupSummary> => {
-  const { file } = options;
+  const { db, file } = options;
   if (await exists(file)) throw new DuologError('conflict', `The file ${file} exists; nothing was overwritten.`);
   const unfinished = `${file}.${randomId(6)}.unfinished`;
+  const snapshot = db.snapshot();
   try {
     const handle = await open(unfinished, 'wx', 0o600);
     let out;
     let rows;
     try {
       out = new FrameWriter(handle);
-      rows = await writeAll(out, options);
+      rows = await writeAll(out, options, snapshot);
     } finally {
       await handle.close();
     }
@@ -205,5 +204,7 @@ export const writeBackup = async (options: BackupOptions): Promise<BackupSummary
   } catch (cause) {
     await rm(unfinished, { force: true });
     throw failed(cause);
+  } finally {
+    await snapshot.close();
   }
 };

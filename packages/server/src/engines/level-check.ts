@@ -17,7 +17,7 @@ import { LEVEL_LIMITS } from './level-limits.ts';
 import { damageInLogs } from './level-log.ts';
 import { readInstallation } from './level-open.ts';
 import { createPlaces } from './level-places.ts';
-import type { Places, Snapshot } from './level-places.ts';
+import type { Places } from './level-places.ts';
 import { levelStore } from './level-store.ts';
 import { damagedTables, sentenceOf } from './level-tables.ts';
 
@@ -77,7 +77,7 @@ const openCopy = async (options: CheckOptions): Promise<Checked> => {
     db = await openDatabase(copy, { create: false, writeBufferBytes: LEVEL_LIMITS.writeBufferBytes });
     const found = [...(await checkInstallation(db, options, gaps))];
     await nameShelves(db, gaps);
-    const places = await createPlaces(db, layout.isLog, LEVEL_LIMITS);
+    const places = await createPlaces(db, layout.isLog, LEVEL_LIMITS.areaChars);
     const store = levelStore({ db, places, alarm: () => undefined });
     found.push(...(await faultsOfChain({ db, store, places, layout }, Infinity)));
     const damage = inLogs.map(sentence);
@@ -118,11 +118,7 @@ export const openForCheck = async (options: CheckOptions): Promise<Checked> => {
 
 /** A running store as it is at this moment: itself, or if tables are damaged a copy, which can be read to its end. */
 export const checkRunning = async (
-  options: CheckOptions & {
-    readonly db: Database;
-    readonly places: Places;
-    readonly snapshot: () => Promise<Snapshot>;
-  },
+  options: CheckOptions & { readonly db: Database; readonly places: Places },
 ): Promise<Checked> => {
   const { db, places, directory } = options;
   // A list of tables that cannot be read is in memory: the rows are as whole as they were.
@@ -131,7 +127,7 @@ export const checkRunning = async (
     throw cause;
   });
   if (!(tables instanceof DuologError) && tables.length > 0) return openCopy(options);
-  const snapshot = await options.snapshot();
+  const snapshot = db.snapshot();
   return {
     store: levelStore({ db, places, alarm: () => undefined, snapshot }),
     damage: tables instanceof DuologError ? [sentence(tables.message)] : [],

@@ -8,7 +8,6 @@ import {
   areaBounds,
   areaOfPlace,
   firstOfShelf,
-  keptBounds,
   keysOf,
   otherBounds,
   partitionBounds,
@@ -46,13 +45,10 @@ export const nameShelves = async (db: Database, gaps: readonly Gap[]): Promise<v
 /** The doubt that these gaps throw on rows. */
 export const doubtOf = (db: Database, gaps: readonly Gap[], isLog: (partition: string) => boolean): Doubt => {
   const rowsOfLogsMiss = isInGap(gaps, areaBounds.gte, areaBounds.lt);
-  // Any log may have had rows that waited there.
-  const keptRowsMiss = isInGap(gaps, keptBounds.gte, keptBounds.lt);
   return async (partition, after) => {
     if (gaps.length === 0) return false;
     const { gte, lt } = partitionBounds(partition);
     if (!isLog(partition)) return isInGap(gaps, after === undefined ? gte : rowKey(partition, `${after}\0`), lt);
-    if (keptRowsMiss) return true;
     if (!rowsOfLogsMiss) return false;
     // A shelf whose name and rows are both missing.
     if (isInGap(gaps, after === undefined ? gte : shelfKey(partition, after), lt)) return true;

@@ -84,10 +84,6 @@ export const digestKey = (partition: number, stamp: number): string => stamped(n
 export const parcelsKey = (partition: number, stamp: number): string => stamped(numbered('parcels', partition), stamp);
 /** Bounds of the parcels of all partitions. */
 export const parcelsBounds = { gte: `${OWN}parcels/`, lt: `${OWN}parcels0` } as const;
-/** What open runs took in one batch (level-kept.ts), numbered in order. */
-export const keptKey = (number: number): string => `${OWN}kept/${String(number).padStart(16, '0')}`;
-/** Bounds of all of that. */
-export const keptBounds = { gte: `${OWN}kept/`, lt: `${OWN}kept0` } as const;
 /** Stamp up to which digests were dropped. */
 export const droppedKey = (partition: number): string => numbered('dropped', partition);
 /** At least every stamp. */

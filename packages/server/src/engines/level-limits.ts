@@ -4,10 +4,6 @@ export interface LevelLimits {
   readonly writeBufferBytes: number;
   /** Characters of rows that are kept together in one area (level-places.ts). */
   readonly areaChars: number;
-  /** So many runs of short rows are open at most (level-gather.ts). */
-  readonly openRuns: number;
-  /** A run is closed when so many characters were written since it was opened; not more than `checkedTail`, so that a lost one is noticed. */
-  readonly openChars: number;
   /** With less free space than this (at least four write buffers, unless it is 0), nothing new is welcome. */
   readonly reserveBytes: number;
   /** Digests are kept this long at least. */
@@ -30,8 +26,6 @@ const MIB = 1024 * 1024;
 export const LEVEL_LIMITS: LevelLimits = {
   writeBufferBytes: 32 * MIB,
   areaChars: 8 * MIB,
-  openRuns: 8_192,
-  openChars: 16 * MIB,
   reserveBytes: 1024 * MIB,
   digestLifeMs: 7 * 24 * 3600 * 1000,
   checkedTail: 72 * MIB,

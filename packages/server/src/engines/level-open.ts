@@ -9,13 +9,7 @@ import type { Database } from './level-folder.ts';
 import { withPatientMerges } from './level-priority.ts';
 import { LEDGER_FOLDER, damaged, inspectFolder, openDatabase } from './level-folder.ts';
 import { rowKey } from './level-keys.ts';
-import { UnreadableKept } from './level-kept.ts';
-import { LEVEL_LIMITS } from './level-limits.ts';
-import type { LevelLimits } from './level-limits.ts';
 import { damageInLogs } from './level-log.ts';
-import { createPlaces } from './level-places.ts';
-import type { Places } from './level-places.ts';
-import type { LevelPlant } from './level-writer.ts';
 
 /** What was fixed when the store was created. */
 export interface Installation {
@@ -29,8 +23,8 @@ export interface Installation {
 }
 
 /** The format of rows and keys that this program writes. */
-export const FORMAT = 5;
-/** The oldest it reads: in format 2 each row of a log lies by itself, in format 3 each entry has a row, in format 4 no row waits for others, all of which is allowed in this one as well. Format 1 was never released. */
+export const FORMAT = 4;
+/** The oldest it reads: in format 2 each row of a log lies by itself, in format 3 each entry has a row, which is allowed in this one as well. Format 1 was never released. */
 const OLDEST = 2;
 
 /** Why a store or a backup of this format is of no use to this program; undefined: it is of use. */
@@ -131,39 +125,17 @@ export const readInstallation = async (
   return installation;
 };
 
-/** Puts all rows of a database at their places. Rejects if what keeps them cannot be read. */
-export const openPlaces = async (
-  db: Database,
-  options: {
-    readonly directory: string;
-    readonly layout: LevelLayout;
-    readonly limits: LevelLimits;
-    readonly plant?: LevelPlant | undefined;
-  },
-): Promise<Places> => {
-  const { directory, layout, limits, plant } = options;
-  try {
-    return await createPlaces(db, layout.isLog, limits, plant);
-  } catch (cause) {
-    await db.close();
-    throw cause instanceof UnreadableKept ? damaged(directory, cause.message, cause) : cause;
-  }
-};
-
-/** Opens the database of a data folder that must have one, with all rows at their places. Rejects if it is damaged. */
+/** Opens the database of a data folder that must have one. Rejects if it is damaged. */
 export const openExisting = async (
   options: Omit<OpenOptions, 'partitions' | 'clock'>,
 ): Promise<{ readonly db: Database; readonly installation: Installation }> => {
-  const { directory, alsoOurs, layout, writeBufferBytes } = options;
+  const { directory, alsoOurs, writeBufferBytes } = options;
   const none = new DuologError('internal', `There is no store in ${directory}.`);
   if ((await inspectFolder(directory, alsoOurs)) === 'empty') throw none;
   await checkLogs(directory);
   const db = await openDatabase(join(directory, LEDGER_FOLDER), { create: false, writeBufferBytes });
   const installation = await readInstallation(db, options);
-  if (installation !== undefined) {
-    await openPlaces(db, { directory, layout, limits: LEVEL_LIMITS });
-    return { db, installation };
-  }
+  if (installation !== undefined) return { db, installation };
   await db.close();
   throw none;
 };

@@ -21,11 +21,9 @@ import {
   shelfKey,
   shelvedKey,
 } from './level-keys.ts';
-import { readKept } from './level-kept.ts';
-import type { LevelLimits } from './level-limits.ts';
 import { lastKeyOf, readRunAt, shelfIn } from './level-runs.ts';
 import type { Shelf } from './level-runs.ts';
-import type { LevelPlant, WriteBatch } from './level-writer.ts';
+import type { WriteBatch } from './level-writer.ts';
 
 /** A snapshot to read from. */
 export type Snapshot = ReturnType<Database['snapshot']>;
@@ -41,10 +39,6 @@ export interface Places {
   load(rows: readonly Row[]): Promise<void>;
   /** Adds the removal of a partition's rows to a batch; they are never written again. */
   drop(batch: WriteBatch, partition: string): Promise<void>;
-  /** Whether rows of these partitions (of any, if none are given) that were written before may not be at their places yet. */
-  isWaiting(partitions?: readonly string[]): boolean;
-  /** Has what waits of these partitions (of all, if none are given) put at its place with the next batch; whether there is any. */
-  place(partitions?: Iterable<string>): boolean;
   /** Where rows are if each has a place of its own (level-runs.ts), in a snapshot; undefined for those that are nowhere. */
   find(rows: readonly RowRef[], snapshot: Snapshot): Promise<readonly (string | undefined)[]>;
   /** First characters and areas of a bucket's shelves, in order; undefined if reading is needed to know. */
@@ -60,10 +54,8 @@ const UNREAD = Symbol('unread');
  */
 const REMEMBERED = 50_000;
 
-/** What the writer knows of buckets it has written to: two generations, the older one forgotten as a whole. Those in use stay. */
-const rememberBuckets = (
-  inUse: (partition: string) => Bucket | undefined,
-): {
+/** What the writer knows of buckets it has written to: two generations, the older one forgotten as a whole. */
+const rememberBuckets = (): {
   get(partition: string): Bucket | undefined;
   set(partition: string, bucket: Bucket): void;
   delete(partition: string): void;
@@ -78,7 +70,7 @@ const rememberBuckets = (
     get: (partition) => {
       const found = young.get(partition);
       if (found !== undefined) return found;
-      const older = old.get(partition) ?? inUse(partition);
+      const older = old.get(partition);
       if (older !== undefined) set(partition, older);
       return older;
     },
@@ -90,15 +82,14 @@ const rememberBuckets = (
   };
 };
 
-/** When an area holds `areaChars`, the next shelf begins another. Rows that the database keeps (level-kept.ts) are put at their places. */
+/** `areaChars`: when an area holds so many characters, the next shelf begins another. */
 export const createPlaces = async (
   db: Database,
   isLog: (partition: string) => boolean,
-  limits: Pick<LevelLimits, 'areaChars' | 'openRuns' | 'openChars'>,
-  plant?: LevelPlant,
+  areaChars: number,
 ): Promise<Places> => {
-  const runs = gatherRuns(limits, plant);
-  const remembered = rememberBuckets(runs.bucketOf);
+  const remembered = rememberBuckets();
+  const runs = gatherRuns();
   // Every opening begins an area: how full the last one is need not be known.
   let number = areaNumber(await db.get(areaKey)) + 1;
   let [area, chars, named] = [areaName(number), 0, false];
@@ -129,7 +120,7 @@ export const createPlaces = async (
   };
 
   const begin = (batch: WriteBatch, { partition, key }: Row, { areas }: Bucket): string => {
-    if (chars >= limits.areaChars) {
+    if (chars >= areaChars) {
       number += 1;
       [area, chars, named] = [areaName(number), 0, false];
     }
@@ -160,7 +151,7 @@ export const createPlaces = async (
     return place === undefined ? undefined : shelvedKey(place, partition, key);
   };
 
-  const places: Places = {
+  return {
     isLog,
     shelves: (partition) =>
       remembered
@@ -202,10 +193,7 @@ export const createPlaces = async (
         for await (const key of db.keys(bounds)) batch.del(key);
       }
       remembered.delete(partition);
-      if (isLog(partition)) runs.drop(batch, partition);
     },
-    isWaiting: (partitions) => (partitions === undefined ? runs.isAnyWaiting() : partitions.some(runs.isWaiting)),
-    place: runs.close,
     find: async (rows, snapshot) => {
       const places = rows.map(({ partition, key }) => known(partition, key));
       const unread = rows.filter((_, i) => places[i] === UNREAD);
@@ -225,24 +213,4 @@ export const createPlaces = async (
       });
     },
   };
-
-  /** Those of a bucket that are below its highest stored one are at their places. */
-  const placeKept = async (): Promise<void> => {
-    const kept = await readKept(db);
-    if (kept.keys.length === 0) return;
-    const batch = db.batch();
-    for (const key of kept.keys) batch.del(key);
-    await Promise.all([...kept.rows.keys()].map(readBucket));
-    const missing = [...kept.rows].flatMap(([partition, rows]) => {
-      const last = remembered.get(partition)?.last ?? '';
-      return rows.filter(({ key }) => key > last);
-    });
-    places.put(batch, missing, 0);
-    places.place();
-    places.put(batch, [], 0);
-    await batch.write({ sync: true });
-  };
-
-  await placeKept();
-  return places;
 };

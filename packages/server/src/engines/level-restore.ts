@@ -155,13 +155,12 @@ const fill = async (options: RestoreOptions, handle: FileHandle, header: BackupH
   const files: { readonly name: string; readonly bytes: Buffer }[] = [];
   let rows = 0;
   try {
-    const places = await createPlaces(db, layout.isLog, LEVEL_LIMITS);
+    const places = await createPlaces(db, layout.isLog, LEVEL_LIMITS.areaChars);
     const writer = levelWriter({ db, places, onFatal: () => undefined });
     for await (const { kind, content } of framesOf(file, handle)) {
       if (kind === FRAME.rows) rows += await writeFrame(writer, layout, encodeInstallation(installation), content);
       else if (kind === FRAME.file) files.push(fileOf(file, content));
     }
-    await writer.place();
     await writeStamps(writer, header.stamps);
     await flushNames(location);
   } finally {

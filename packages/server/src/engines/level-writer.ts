@@ -6,10 +6,10 @@
 import { DuologError } from '@duolog/protocol';
 import type { Database } from './level-folder.ts';
 import type { Row } from '../ports/store.ts';
-import type { Places, Snapshot } from './level-places.ts';
+import type { Places } from './level-places.ts';
 
-/** Faults that a torture test plants, and must find: batches are not fsynced; a failed write is taken for a success; rows that wait for others are in memory alone. */
-export type LevelPlant = 'no-sync' | 'write-on' | 'not-kept';
+/** Faults that a torture test plants, and must find: batches are not fsynced; a failed write is taken for a success. */
+export type LevelPlant = 'no-sync' | 'write-on';
 
 export type WriteBatch = ReturnType<Database['batch']>;
 
@@ -25,10 +25,6 @@ interface Write {
 export interface LevelWriter {
   /** Writes after everything given before. Rejects with `internal` after any failure. */
   write(write: Write): Promise<void>;
-  /** Resolves when all rows of these partitions (of all, if none are given) that were written before are at their places, where reading finds them. */
-  place(partitions?: readonly string[]): Promise<void>;
-  /** All of one moment, at their places; to be closed. */
-  snapshot(): Promise<Snapshot>;
   /** Resolves when everything given so far was tried. */
   idle(): Promise<void>;
 }
@@ -48,8 +44,6 @@ const charsOf = (rows: readonly Row[]): number => {
   return chars;
 };
 
-const NOTHING: Write = { rows: [], drops: [], own: () => undefined };
-
 export const levelWriter = ({ db, places, onFatal, plant }: LevelWriterOptions): LevelWriter => {
   const sync = plant !== 'no-sync';
   let failure: DuologError | undefined;
@@ -66,18 +60,14 @@ export const levelWriter = ({ db, places, onFatal, plant }: LevelWriterOptions):
     return error;
   };
 
-  const fill = async (batch: WriteBatch, { rows, drops, own }: Write): Promise<void> => {
-    for (let put = places.put(batch, rows, 0); put < rows.length; put = places.put(batch, rows, put))
-      await places.load(rows.slice(put));
-    own(batch, charsOf(rows));
-    for (const partition of drops) await places.drop(batch, partition);
-  };
-
-  const writeNow = async (write: Write): Promise<void> => {
+  const writeNow = async ({ rows, drops, own }: Write): Promise<void> => {
     if (failure !== undefined) throw failure;
     try {
       const batch = db.batch();
-      await fill(batch, write);
+      for (let put = places.put(batch, rows, 0); put < rows.length; put = places.put(batch, rows, put))
+        await places.load(rows.slice(put));
+      own(batch, charsOf(rows));
+      for (const partition of drops) await places.drop(batch, partition);
       await batch.write({ sync });
     } catch (cause) {
       // Planted: a failed write is taken for a success, and the next one follows.
@@ -86,48 +76,13 @@ export const levelWriter = ({ db, places, onFatal, plant }: LevelWriterOptions):
     }
   };
 
-  const placeNow = async (partitions?: Iterable<string>): Promise<void> => {
-    if (failure !== undefined) throw failure;
-    if (places.place(partitions)) await writeNow(NOTHING);
-  };
-
-  /** Does something after everything given before. */
-  const inTurn = <T>(act: () => Promise<T>): Promise<T> => {
-    const done = tail.then(act);
-    // The caller is told of a failure; the queue goes on to the next, which is refused in turn.
-    tail = done.then(
-      () => undefined,
-      () => undefined,
-    );
-    return done;
-  };
-
-  /** Partitions that are to be placed together, when it is their turn. */
-  let asked: { readonly partitions: Set<string>; readonly placed: Promise<void> } | undefined;
-
-  const askToPlace = (): { readonly partitions: Set<string>; readonly placed: Promise<void> } => {
-    const partitions = new Set<string>();
-    const placed = inTurn(() => {
-      asked = undefined;
-      return placeNow(partitions);
-    });
-    return { partitions, placed };
-  };
-
   return {
-    write: (write) => inTurn(() => writeNow(write)),
-    place: async (partitions) => {
-      if (!places.isWaiting(partitions)) return;
-      if (partitions === undefined) return inTurn(placeNow);
-      asked ??= askToPlace();
-      for (const partition of partitions) asked.partitions.add(partition);
-      await asked.placed;
+    write: (write) => {
+      const written = tail.then(() => writeNow(write));
+      // The caller is told of a failure; the queue goes on to the next, which is refused in turn.
+      tail = written.catch(() => undefined);
+      return written;
     },
-    snapshot: () =>
-      inTurn(async () => {
-        await placeNow();
-        return db.snapshot();
-      }),
     idle: () => tail,
   };
 };
