@@ -11,6 +11,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { Directory } from './directory.ts';
 import { createLinkNumbers } from './link-numbers.ts';
 import { failed } from './messages.ts';
+import { createSlots } from './slots.ts';
 import type { Link, LinkItem, NodeMessage, NotTaken, Outcome, SoftRequest, Submission } from './messages.ts';
 
 /** What a gateway does with what its links bring. */
@@ -71,11 +72,10 @@ export const createEdge = (options: {
   readonly partitions: number;
 }): Edge => {
   const { bus, clock, directory, partitions } = options;
-  const waiting = new Map<number, Waiting>();
+  const waiting = createSlots<Waiting>(MAX_WAITING);
   const links = createLinkNumbers(clock);
   /** Refs to be sent with the next flush, by partition. */
   const outgoing = new Map<number, number[]>();
-  let lastRef = 0;
   let flushing = false;
   let closed = false;
   let listener: EdgeListener | undefined;
@@ -83,7 +83,7 @@ export const createEdge = (options: {
   const settle = (ref: number, outcome: Outcome): void => {
     const request = waiting.get(ref);
     if (request === undefined) return;
-    waiting.delete(ref);
+    waiting.remove(ref);
     request.reply(request.maybeDone && tellsNothing(outcome) ? UNKNOWN : outcome);
   };
 
@@ -129,8 +129,7 @@ export const createEdge = (options: {
     if (closed) return reply(UNAVAILABLE);
     if (waiting.size >= MAX_WAITING) return reply(OVERLOADED);
     const partition = partitionOf(entity, partitions);
-    const ref = ++lastRef;
-    waiting.set(ref, {
+    const ref = waiting.add({
       partition,
       request,
       reply,
@@ -143,7 +142,7 @@ export const createEdge = (options: {
 
   /** A new claim: what was sent to the owner before is sent again if that is harmless, else its outcome is unknown. */
   const reroute = (partition: number): void => {
-    for (const [ref, request] of waiting) {
+    for (const [ref, request] of waiting.entries()) {
       if (request.partition !== partition || request.sentTo === undefined) continue;
       if (repeatable(request)) {
         request.sentTo = undefined;
@@ -156,14 +155,14 @@ export const createEdge = (options: {
 
   const sweep = (): void => {
     const now = clock.monotonic();
-    for (const [ref, request] of waiting) {
-      // Insertion order is order of deadlines.
+    for (const [ref, request] of waiting.entries()) {
+      // They come in order of deadlines.
       if (request.deadline > now) break;
       settle(ref, request.sentTo === undefined ? UNAVAILABLE : UNKNOWN);
     }
     for (const partition of links.silent()) listener?.resync(partition);
     for (const [partition, refs] of outgoing) {
-      const left = refs.filter((ref) => waiting.has(ref));
+      const left = refs.filter((ref) => waiting.get(ref) !== undefined);
       if (left.length > 0) outgoing.set(partition, left);
       else outgoing.delete(partition);
     }
@@ -222,7 +221,7 @@ export const createEdge = (options: {
     close: () => {
       closed = true;
       sweepTimer.cancel();
-      for (const ref of waiting.keys()) settle(ref, UNKNOWN);
+      for (const [ref] of waiting.entries()) settle(ref, UNKNOWN);
     },
   };
 };
