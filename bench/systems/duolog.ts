@@ -24,7 +24,7 @@ const limitsRaised = {
 const boot = async ({ folder, core }: BootOptions): Promise<RunningSystem> => {
   const port = await freePort();
   const child = startChild({
-    command: [process.execPath, `${import.meta.dirname}/../../packages/server/src/main.ts`, 'serve'],
+    command: [`${import.meta.dirname}/../../packages/server/bin/duolog`, 'serve'],
     core,
     env: {
       NODE_ENV: 'production',

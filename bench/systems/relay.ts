@@ -6,11 +6,13 @@ import { duologWire } from './duolog-wire.ts';
 
 const bootMs = 10_000;
 
-/** Starts a script of this folder on Bun; it reads PORT. */
+const runtimeSettings = `${import.meta.dirname}/../../packages/server/bin/runtime.sh`;
+
+/** Starts a script of this folder on Bun, with the settings that duolog has; it reads PORT. */
 export const bootScript = async (script: string, core: number | undefined): Promise<RunningSystem> => {
   const port = await freePort();
   const child = startChild({
-    command: [process.execPath, `${import.meta.dirname}/${script}`],
+    command: ['sh', '-c', '. "$0"; exec "$@"', runtimeSettings, process.execPath, `${import.meta.dirname}/${script}`],
     core,
     env: { PORT: String(port), NODE_ENV: 'production' },
   });
