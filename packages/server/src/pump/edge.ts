@@ -11,8 +11,8 @@ import type { Clock } from '../ports/clock.ts';
 import type { Directory } from './directory.ts';
 import { createLinkNumbers } from './link-numbers.ts';
 import { failed } from './messages.ts';
-import { createSlots } from './slots.ts';
 import type { Link, LinkItem, NodeMessage, NotTaken, Outcome, SoftRequest, Submission } from './messages.ts';
+import { createSlots } from './slots.ts';
 
 /** What a gateway does with what its links bring. */
 export interface EdgeListener {
