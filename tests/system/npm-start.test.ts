@@ -70,11 +70,12 @@ async function npmStart(): Promise<{ readonly npm: ChildProcess; readonly npmPid
 }
 
 test.each([['npm'], ['the server']])(
-  'npm start serves, and SIGTERM to %s ends it with nothing left running',
+  'npm start serves with the settings of the runtime, and SIGTERM to %s ends it with nothing left running',
   async (receiver) => {
     const { npm, npmPid, port } = await npmStart();
     const others = pidsOfGroup(npmPid).filter((pid) => pid !== npmPid);
     expect(others).toHaveLength(1);
+    expect(readFileSync(`/proc/${others[0]}/environ`, 'latin1')).toContain('MIMALLOC_PURGE_DELAY=');
     process.kill(receiver === 'npm' ? npmPid : (others[0] ?? 0), 'SIGTERM');
     await until('npm has ended', () => npm.exitCode !== null || npm.signalCode !== null);
     expect({ exitCode: npm.exitCode, signal: npm.signalCode }).toEqual({ exitCode: 0, signal: null });

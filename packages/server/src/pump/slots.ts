@@ -6,7 +6,7 @@
  */
 export interface Slots<V> {
   readonly size: number;
-  /** Takes a value in, under a whole number above 0 that no other had in the last 2^36 that came to its place. */
+  /** Takes a value in, under a whole number that no other had in the last 2^36 that came to its place. */
   add(value: V): number;
   /** The value of a number; undefined when it was removed. */
   get(number: number): V | undefined;
