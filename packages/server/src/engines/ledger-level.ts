@@ -2,6 +2,7 @@
  * The embedded store: one LevelDB that is Ledger and Store at once. A batch of the ledger is one batch of the database,
  * fsynced before it is answered.
  */
+import { join } from 'node:path';
 import type { DuologError } from '@duolog/protocol';
 import type { Clock } from '../ports/clock.ts';
 import type { Ledger, ParcelData } from '../ports/ledger.ts';
@@ -11,7 +12,8 @@ import type { BackupSummary } from './level-backup.ts';
 import type { LevelLayout } from './level-chain.ts';
 import { checkRunning } from './level-check.ts';
 import type { Checked } from './level-check.ts';
-import { readingFirst } from './level-folder.ts';
+import { easeFiles } from './level-ease.ts';
+import { LEDGER_FOLDER, readingFirst } from './level-folder.ts';
 import type { Database } from './level-folder.ts';
 import { LevelLedger } from './level-ledger.ts';
 import { LEVEL_LIMITS } from './level-limits.ts';
@@ -66,11 +68,13 @@ const openWhole = async <P extends ParcelData>(options: LevelOptions): Promise<L
     const store = levelStore({ db, places, alarm });
     await checkWhole({ db, store, places, layout }, directory, limits.checkedTail);
     const installation = await raiseFormat(db, layout, found);
+    const ease = easeFiles(join(directory, LEDGER_FOLDER), clock);
     const writer = levelWriter({ db, places, onFatal, plant });
-    const ledger = new LevelLedger<P>({ db, writer, directory, clock, limits, alarm });
+    const ledger = new LevelLedger<P>({ db, writer, ease, directory, clock, limits, alarm });
     const close = async (): Promise<void> => {
       ledger.end();
       await writer.idle();
+      await ease.close();
       await db.close();
     };
     return {

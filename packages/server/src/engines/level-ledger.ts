@@ -11,6 +11,7 @@ import type {
   Readiness,
 } from '../ports/ledger.ts';
 import { newestDigest, readDropped } from './level-chain.ts';
+import type { Ease } from './level-ease.ts';
 import type { DigestLog } from './level-follow.ts';
 import { followDigests, trimDigests, wakeFollowers } from './level-follow.ts';
 import type { Database } from './level-folder.ts';
@@ -35,6 +36,7 @@ interface Owned extends DigestLog {
 export interface LevelLedgerOptions {
   readonly db: Database;
   readonly writer: LevelWriter;
+  readonly ease: Ease;
   readonly directory: string;
   readonly clock: Clock;
   readonly limits: LevelLimits;
@@ -105,7 +107,9 @@ export class LevelLedger<P extends ParcelData> implements Ledger<P> {
       if (told !== undefined) written.put(parcelsKey(partition, stamp), told);
       written.put(digestKey(partition, stamp), encodeDigest({ after, total: state.total, grown }));
     };
-    return this.#options.writer.write({ rows, drops, own }).then(() => {
+    const { writer, ease } = this.#options;
+    return writer.write({ rows, drops, own }).then(() => {
+      ease.written();
       wakeFollowers(state);
       return 'stored';
     });

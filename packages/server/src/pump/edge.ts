@@ -46,7 +46,7 @@ const SWEEP_MS = 1_000;
 
 interface Waiting {
   readonly partition: number;
-  readonly request: { readonly envelope: Envelope } | { readonly soft: SoftRequest };
+  readonly asked: Envelope | SoftRequest;
   readonly reply: (outcome: Outcome) => void;
   readonly deadline: number;
   /** The node it was sent to; undefined while it waits for an owner. */
@@ -62,8 +62,10 @@ const OVERLOADED = failed('overloaded', 'Too many requests wait at this server.'
 /** Failures that say nothing about what became of a command elsewhere. */
 const tellsNothing = (outcome: Outcome): boolean => !outcome.ok && ERRORS[outcome.failure.code].retry === 'later';
 
+const isCommand = (asked: Waiting['asked']): asked is Envelope => 'entity' in asked;
+
 /** Soft requests and commands with an (outbox, n) can be sent twice without harm. */
-const repeatable = (waiting: Waiting): boolean => 'soft' in waiting.request || waiting.request.envelope.n !== undefined;
+const repeatable = ({ asked }: Waiting): boolean => !isCommand(asked) || asked.n !== undefined;
 
 export const createEdge = (options: {
   readonly bus: Bus<NodeMessage>;
@@ -92,8 +94,9 @@ export const createEdge = (options: {
     for (const ref of refs) {
       const request = waiting.get(ref);
       if (request === undefined) continue;
+      const { asked } = request;
       request.sentTo = owner;
-      requests.push({ ref, ...request.request });
+      requests.push(isCommand(asked) ? { ref, envelope: asked } : { ref, soft: asked });
     }
     if (requests.length > 0 && !bus.send(owner, { type: 'submission', partition, requests }))
       for (const { ref } of requests) settle(ref, OVERLOADED);
@@ -125,13 +128,13 @@ export const createEdge = (options: {
     scheduleFlush();
   };
 
-  const add = (entity: string, request: Waiting['request'], reply: (outcome: Outcome) => void): void => {
+  const add = (entity: string, asked: Waiting['asked'], reply: (outcome: Outcome) => void): void => {
     if (closed) return reply(UNAVAILABLE);
     if (waiting.size >= MAX_WAITING) return reply(OVERLOADED);
     const partition = partitionOf(entity, partitions);
     const ref = waiting.add({
       partition,
-      request,
+      asked,
       reply,
       deadline: clock.monotonic() + REQUEST_TIMEOUT_MS,
       sentTo: undefined,
@@ -205,9 +208,9 @@ export const createEdge = (options: {
   let sweepTimer = clock.after(SWEEP_MS, sweep);
 
   return {
-    submit: (envelope, reply) => add(envelope.entity, { envelope }, reply),
+    submit: (envelope, reply) => add(envelope.entity, envelope, reply),
     ask: (soft, reply) =>
-      add(soft.kind === 'route' ? userKey(soft.user) : conversationKey(soft.conversation), { soft }, reply),
+      add(soft.kind === 'route' ? userKey(soft.user) : conversationKey(soft.conversation), soft, reply),
     get waiting() {
       return waiting.size;
     },

@@ -12,7 +12,7 @@ const gathered = async (queued: number, arriving: readonly number[], enough = 51
     if (looks < arriving.length) clock.soon(arrive);
   };
   if (arriving.length > 0) clock.soon(arrive);
-  await clock.run(gatherArrivals(clock, () => now, enough));
+  await clock.run(gatherArrivals(clock, () => now, enough, 5));
   return now;
 };
 
@@ -29,7 +29,7 @@ test('people who come now and then do not keep a turn waiting', async () => {
   expect(await gathered(64, arriving)).toBe(66);
 });
 
-test('where each look takes long, a turn waits for some milliseconds at most', async () => {
+test('where each look takes long, a turn waits as long as it may and a look', async () => {
   const clock = new ManualClock();
   const slow: Clock = {
     now: () => clock.now(),
@@ -43,14 +43,14 @@ test('where each look takes long, a turn waits for some milliseconds at most', a
     clock.after(1, arrive);
   };
   arrive();
-  await clock.run(gatherArrivals(slow, () => queued, 512));
+  await clock.run(gatherArrivals(slow, () => queued, 512, 5));
   expect(clock.monotonic()).toBe(6);
 });
 
 test('where nobody comes it takes three looks', async () => {
   const clock = new ManualClock();
   let [ended, looks] = [false, 0];
-  void gatherArrivals(clock, () => 7, 512).then(() => {
+  void gatherArrivals(clock, () => 7, 512, 5).then(() => {
     ended = true;
   });
   while (await clock.step(0)) looks += 1;

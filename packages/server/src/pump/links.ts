@@ -27,7 +27,8 @@ export interface Links {
 interface Link {
   readonly name: string;
   n: number;
-  items: LinkItem[];
+  /** What goes with the current turn. Made by its first item: an older list would hold on to what is added (docs/decisions/0012). */
+  items: LinkItem[] | undefined;
   /** The newest entry among the items, and those it is for: more may join them. */
   entry: EntryDelivery | undefined;
   to: UserId[];
@@ -69,14 +70,18 @@ export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: str
   const linkTo = (edge: NodeId): Link => {
     let link = links.get(edge);
     if (link === undefined) {
-      link = { name: `${claim}/${++opened}`, n: 0, items: [], entry: undefined, to: [], useqs: [] };
+      link = { name: `${claim}/${++opened}`, n: 0, items: undefined, entry: undefined, to: [], useqs: [] };
       links.set(edge, link);
     }
     return link;
   };
 
+  const add = (link: Link, item: LinkItem): void => {
+    (link.items ??= []).push(item);
+  };
+
   const push = (edge: NodeId, item: LinkItem): void => {
-    linkTo(edge).items.push(item);
+    add(linkTo(edge), item);
   };
 
   /** All recipients of an entry that are at one edge share one item. */
@@ -87,7 +92,7 @@ export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: str
       link.useqs = [];
       const { kind, fields, sent } = delivery;
       const { to, useqs } = link;
-      link.items.push(sent === undefined ? { kind, fields, to, useqs } : { kind, fields, sent, to, useqs });
+      add(link, sent === undefined ? { kind, fields, to, useqs } : { kind, fields, sent, to, useqs });
     }
     link.to.push(user);
     link.useqs.push(useq);
@@ -136,9 +141,9 @@ export const createLinks = (bus: Bus<NodeMessage>, partition: number, claim: str
     deliver,
     flush: () => {
       for (const [edge, link] of links) {
-        if (link.items.length === 0) continue;
         const { items } = link;
-        link.items = [];
+        if (items === undefined) continue;
+        link.items = undefined;
         link.entry = undefined;
         link.n += 1;
         send(edge, link, items);

@@ -221,6 +221,24 @@ test('who asks again when answered shares the turn of those who waited [COM1] [M
   ]);
 });
 
+test('where looks take long, a turn waits for as long as the one before took [COM1]', async () => {
+  const { rig, owner } = await openChat();
+  const { clock } = rig;
+  clock.soon = (callback) => void clock.after(6, callback);
+  owner.commits.close();
+  rig.send(say('1'));
+  rig.send(say('2', bob));
+  await clock.advance(20);
+  owner.commits.open();
+  for (const ms of [5, 10, 16, 30]) clock.after(ms, () => void rig.send(say(`after ${ms} ms`)));
+  await clock.advance(100);
+  expect(owner.batches.map(({ grown }) => grown[0])).toEqual([
+    [`c/${direct}`, 1, 1],
+    [`c/${direct}`, 2, 5],
+    [`c/${direct}`, 6, 6],
+  ]);
+});
+
 test('with a window of two a second turn is decided while the first is under way, and answered after it [COM1]', async () => {
   const { rig, owner } = await openChat({ window: 2 });
   owner.commits.close();

@@ -56,6 +56,9 @@ export interface Owner {
 
 const REPEAT_LINKS_MS = 1_000;
 
+/** A turn waits for others no longer than the one before took, or so many ms: who misses it has to wait for all of it. */
+const LEAST_LIMIT_MS = 5;
+
 const CHANGING: Failure = { code: 'unavailable', detail: 'The owner is changing.', facts: { retryAfterMs: 200 } };
 
 export const createOwner = (options: OwnerOptions): Owner => {
@@ -134,6 +137,7 @@ export const createOwner = (options: OwnerOptions): Owner => {
           await Promise.all(underWay);
           entities.trim();
         }
+        const startedAt = clock.monotonic();
         const items = queue.take();
         const loading = deciding.load(items);
         if (loading !== undefined) await loading;
@@ -146,7 +150,12 @@ export const createOwner = (options: OwnerOptions): Owner => {
         while (underWay.length >= ledger.window) await underWay[0];
         // What had no room fills the next turn already.
         if (state === 'open' && rest.length === 0)
-          await gatherArrivals(clock, () => queue.length, limits.maxTurnRequests);
+          await gatherArrivals(
+            clock,
+            () => queue.length,
+            limits.maxTurnRequests,
+            Math.max(LEAST_LIMIT_MS, clock.monotonic() - startedAt),
+          );
       }
     } catch (cause) {
       if (!stopped()) {

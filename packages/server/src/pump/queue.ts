@@ -37,12 +37,13 @@ export interface Queue {
 }
 
 export const createQueue = (limits: OwnerLimits): Queue => {
-  let items: Item[] = [];
-  /** Those before it are taken: cutting them off each time would move all others. */
-  let first = 0;
+  /**
+   * What came together, in lists that are never added to: such a list may have grown old, and then all that is added to it outlives
+   * the next collection of the young, though it was answered long before (docs/decisions/0012).
+   */
+  let arrivals: (readonly Item[])[] = [];
+  let length = 0;
   let parcels = 0;
-
-  const waiting = (): number => items.length - first;
 
   const countParcels = (counted: readonly Item[]): number => {
     let count = 0;
@@ -50,41 +51,52 @@ export const createQueue = (limits: OwnerLimits): Queue => {
     return count;
   };
 
+  const add = (items: readonly Item[]): void => {
+    if (items.length > 0) arrivals.push(items);
+    length += items.length;
+  };
+
   return {
     get length() {
-      return waiting();
+      return length;
     },
     addRequests: (edge, requests) => {
-      const room = Math.max(0, limits.maxQueuedRequests - waiting());
+      const room = Math.max(0, limits.maxQueuedRequests - length);
       const taken = requests.length <= room ? requests : requests.slice(0, room);
-      for (const request of taken) items.push({ kind: 'request', edge, request });
+      add(taken.map((request) => ({ kind: 'request', edge, request })));
       return taken.length;
     },
-    addParcels: (from, message) => {
-      for (const { stamp, parcels: batch } of message.batches) {
-        if (parcels >= limits.maxQueuedParcels) return;
-        parcels += 1;
-        items.push({ kind: 'parcels', from, source: message.source, stamp, parcels: batch });
-      }
+    addParcels: (from, { source, batches }) => {
+      const taken = batches.slice(0, Math.max(0, limits.maxQueuedParcels - parcels));
+      parcels += taken.length;
+      add(taken.map(({ stamp, parcels: batch }) => ({ kind: 'parcels', from, source, stamp, parcels: batch })));
     },
     take: () => {
-      const taken = items.slice(first, first + limits.maxTurnRequests);
-      first += taken.length;
-      if (first >= items.length / 2) {
-        items = items.slice(first);
-        first = 0;
+      const taken: Item[] = [];
+      let whole = 0;
+      for (let items = arrivals[whole]; items !== undefined; items = arrivals[whole]) {
+        const room = limits.maxTurnRequests - taken.length;
+        if (items.length > room) {
+          taken.push(...items.slice(0, room));
+          arrivals[whole] = items.slice(room);
+          break;
+        }
+        taken.push(...items);
+        whole += 1;
       }
+      arrivals.splice(0, whole);
+      length -= taken.length;
       parcels -= countParcels(taken);
       return taken;
     },
     putBack: (rest) => {
-      items = [...rest, ...items.slice(first)];
-      first = 0;
+      arrivals.unshift(rest);
+      length += rest.length;
       parcels += countParcels(rest);
     },
     clear: () => {
-      items = [];
-      first = 0;
+      arrivals = [];
+      length = 0;
       parcels = 0;
     },
   };

@@ -8,7 +8,7 @@ import { contentHash } from '../core/hash.ts';
 import type { Caller, Methods, Numbered, Prepared } from '../methods/handler.ts';
 import type { Log } from '../ports/log.ts';
 import type { Edge } from '../pump/edge.ts';
-import type { Failure } from '../pump/messages.ts';
+import type { Failure, Outcome } from '../pump/messages.ts';
 
 /** A request whose caller is known; `params` are not checked yet. */
 export interface Call {
@@ -29,6 +29,7 @@ export interface Answers {
 /** Brings a call to its end. The promise, if there is one, resolves when a command is on its way to its owner. */
 export type Dispatch = (call: Call, answers: Answers, id: number) => Promise<void> | undefined;
 
+type Finish<C> = (result: string, params: object, context: C, prepared: Prepared) => string | Promise<string>;
 /** The handlers of a table with their types taken off: which params go with which handler is known by name only. */
 type AnyHandler<C> =
   | {
@@ -39,7 +40,7 @@ type AnyHandler<C> =
         context: C,
         numbered: Numbered | undefined,
       ): Prepared | Promise<Prepared>;
-      readonly finish?: (result: string, params: object, context: C, prepared: Prepared) => string | Promise<string>;
+      readonly finish?: Finish<C>;
     }
   | { readonly kind: 'query'; answer(params: object, caller: Caller | undefined, context: C): Promise<string> };
 
@@ -83,16 +84,28 @@ export const createDispatch = <C>(options: {
   const { edge, context, log } = options;
   const methods = options.methods as unknown as { readonly [M in MethodName]: AnyHandler<C> };
 
+  const refuse = (answers: Answers, id: number, { code, detail, facts }: Failure): void =>
+    answers.refused(id, wireError(code, detail, facts));
+
+  /** Holds on to no more than it takes: tens of thousands of requests may wait for their outcome. */
+  const passOn =
+    (answers: Answers, id: number) =>
+    (outcome: Outcome): void =>
+      outcome.ok ? answers.answered(id, outcome.result) : refuse(answers, id, outcome.failure);
+
   const submit = (call: Call, params: object, prepared: Prepared, answers: Answers, id: number): void => {
     const { finish } = methods[call.method] as Extract<AnyHandler<C>, { kind: 'command' }>;
-    edge.submit(envelopeOf(call, prepared), (outcome) => {
-      if (!outcome.ok) {
-        const { code, detail, facts } = outcome.failure;
-        answers.refused(id, wireError(code, detail, facts));
-      } else if (finish === undefined) answers.answered(id, outcome.result);
-      else settle(call, () => finish(outcome.result, params, context, prepared), answers, id);
-    });
+    const envelope = envelopeOf(call, prepared);
+    if (finish === undefined) edge.submit(envelope, passOn(answers, id));
+    else edge.submit(envelope, finishing(finish, call, params, prepared, answers, id));
   };
+
+  const finishing =
+    (finish: Finish<C>, call: Call, params: object, prepared: Prepared, answers: Answers, id: number) =>
+    (outcome: Outcome): void =>
+      outcome.ok
+        ? settle(call, () => finish(outcome.result, params, context, prepared), answers, id)
+        : refuse(answers, id, outcome.failure);
 
   /** Answers with what is made, at once if it is there at once: a connection may end with this very turn. */
   const settle = (call: Call, make: () => string | Promise<string>, answers: Answers, id: number): void => {
