@@ -42,10 +42,10 @@ const write = (name: string, bytes: number): void => {
   truncateSync(join(folder, name), bytes);
 };
 
-/** Lets enough time pass and a write happen, and waits for the look that follows. */
+/** Lets enough time pass, and waits for a look. */
 const look = async (): Promise<void> => {
   await clock.advance(1_000);
-  ease.written();
+  ease.look();
   await ease.idle();
 };
 
@@ -107,19 +107,19 @@ test('a file that cannot be opened is passed over: those after it are held', asy
   expect([...held]).toEqual(['000005.ldb']);
 });
 
-test('writes one after another make one look; in a folder of many files the names are read more rarely', async () => {
+test('calls one after another make one look; in a folder of many files the names are read more rarely', async () => {
   for (let number = 1; number <= 1_500; number++) write(`${String(number).padStart(6, '0')}.ldb`, 0);
   await look();
   write('001501.ldb', 10);
-  ease.written();
+  ease.look();
   await ease.idle();
   expect(held.size).toBe(0);
   await clock.advance(100);
-  ease.written();
+  ease.look();
   await ease.idle();
   expect(held.size).toBe(0);
   await clock.advance(100);
-  ease.written();
+  ease.look();
   await ease.idle();
   expect([...held]).toEqual(['001501.ldb']);
 });

@@ -16,8 +16,8 @@ export interface HeldFile {
 }
 
 export interface Ease {
-  /** To be called after a write; returns at once, and does something every now and then. */
-  written(): void;
+  /** To be called after each write, and every now and then when there are none; returns at once, and looks no more often than it needs. */
+  look(): void;
   /** Resolves when nothing is under way. */
   idle(): Promise<void>;
   /** Waits for what is under way and lets go of all files. */
@@ -95,15 +95,15 @@ export const easeFiles = (
     table.size = size;
   };
 
-  const look = async (): Promise<void> => {
+  const lookNow = async (): Promise<void> => {
     if (clock.monotonic() >= namesAt) await readNames();
     await flushGrowing();
   };
 
   return {
-    written: () => {
+    look: () => {
       if (closed || looking !== undefined || clock.monotonic() < lookAt) return;
-      looking = look()
+      looking = lookNow()
         .catch(() => undefined)
         .finally(() => {
           looking = undefined;

@@ -109,7 +109,7 @@ export class LevelLedger<P extends ParcelData> implements Ledger<P> {
     };
     const { writer, ease } = this.#options;
     return writer.write({ rows, drops, own }).then(() => {
-      ease.written();
+      ease.look();
       wakeFollowers(state);
       return 'stored';
     });
@@ -201,8 +201,10 @@ export class LevelLedger<P extends ParcelData> implements Ledger<P> {
   }
 
   #trimLater(): Timer {
-    const { clock, limits, alarm } = this.#options;
+    const { clock, limits, ease, alarm } = this.#options;
     return clock.after(limits.trimEveryMs, () => {
+      // What LevelDB deleted when nobody wrote any more goes now.
+      ease.look();
       this.#trim()
         .catch((cause: unknown) => alarm('Old digests could not be dropped.', cause))
         .finally(() => {
