@@ -14,6 +14,8 @@ export interface Options {
   readonly afterMessages: number;
   /** Each scenario is run so often, on fresh data; the medians count. */
   readonly runs: number;
+  /** Of each pair, in the scenarios direct-1 and direct-8. */
+  readonly senders: number;
   readonly connections: number;
   readonly devices: number;
   readonly preload: number;
@@ -30,6 +32,7 @@ const usage = `npm run bench -- [options]
   --after-messages N  messages before the window, at most two minutes of them (0)
   --runs N            runs of each, on fresh data; medians count (1)
   --quoted            the same as --seconds 30 --after-messages 1000000 --runs 3
+  --senders N         how many of each pair send, 1 or 2, in direct-1 and direct-8 (2)
   --connections N     of the scenario idle (10000)
   --devices N         of the scenario reconnect-storm (2000)
   --preload N         messages stored before the scenario at-size (10000000)
@@ -38,10 +41,12 @@ const usage = `npm run bench -- [options]
 
 export class UsageError extends Error {}
 
-const numberOf = (name: string, text: string, min: number): number => {
+const numberOf = (name: string, text: string, min: number, max = Infinity): number => {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < min)
-    throw new UsageError(`--${name} is a whole number from ${min} on\n\n${usage}`);
+  if (!Number.isInteger(value) || value < min || value > max)
+    throw new UsageError(
+      `--${name} is a whole number from ${min} ${max === Infinity ? 'on' : `to ${max}`}\n\n${usage}`,
+    );
   return value;
 };
 
@@ -62,6 +67,7 @@ const config = {
   'after-messages': text,
   runs: text,
   quoted: { type: 'boolean' },
+  senders: text,
   connections: text,
   devices: text,
   preload: text,
@@ -82,6 +88,7 @@ export const parseOptions = (args: readonly string[]): Options => {
     warmSeconds: numberOf('warm-seconds', values['warm-seconds'] ?? '2', 0),
     afterMessages: numberOf('after-messages', values['after-messages'] ?? (quoted ? '1000000' : '0'), 0),
     runs: numberOf('runs', values.runs ?? (quoted ? '3' : '1'), 1),
+    senders: numberOf('senders', values.senders ?? '2', 1, 2),
     connections: numberOf('connections', values.connections ?? '10000', 10),
     devices: numberOf('devices', values.devices ?? '2000', 2),
     preload: numberOf('preload', values.preload ?? '10000000', 0),

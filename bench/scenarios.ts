@@ -1,6 +1,7 @@
 /** The scenarios: what is prepared, what the load does, which figures come of it. */
 import type { Figures } from './figures.ts';
 import type { IdleResult, RateResult, ReadResult } from './load/job.ts';
+import type { Options } from './options.ts';
 import type { Stage } from './stage.ts';
 import type { CastPlan, ScenarioKind } from './system.ts';
 
@@ -26,6 +27,10 @@ const range = (from: number, count: number): readonly number[] =>
   Array.from({ length: count }, (_, index) => from + index);
 const talksOf = (seats: number, size: number): readonly (readonly number[])[] =>
   range(0, seats / size).map((talk) => range(talk * size, size));
+
+/** The first so many of each talk. */
+const firstOf = ({ talks }: CastPlan, count: number): readonly number[] =>
+  talks.flatMap((members) => members.slice(0, count));
 
 const pairs: CastPlan = { seats: connections, talks: talksOf(connections, 2) };
 const groups: CastPlan = { seats: connections, talks: talksOf(connections, groupSize) };
@@ -105,15 +110,30 @@ const fill = async (stage: Stage, senders: readonly number[], messages: number, 
     throw new Error(`only ${result.totalAcknowledged} of ${messages} messages in time`);
 };
 
-const rate = (name: string, title: string, needs: ScenarioKind, plan: CastPlan, ask: RateAsk): Scenario => ({
+const rate = (
+  name: string,
+  title: string,
+  needs: ScenarioKind,
+  plan: CastPlan,
+  ask: (options: Options) => RateAsk,
+): Scenario => ({
   name,
   title,
   needs,
   run: async (stage) => {
     await stage.open(plan);
-    return { [name]: await measureRate(stage, ask) };
+    return { [name]: await measureRate(stage, ask(stage.options)) };
   },
 });
+
+const direct = (inFlight: number): Scenario =>
+  rate(
+    `direct-${inFlight}`,
+    `one-to-one, 200 pairs, ${inFlight} in flight on each connection that sends`,
+    'direct',
+    pairs,
+    ({ senders }) => ({ senders: firstOf(pairs, senders), inFlight }),
+  );
 
 const idleBase = (count: number): number => Math.floor(count / 10);
 const idleSettleMs = 10_000;
@@ -217,20 +237,14 @@ export const scenarios: readonly Scenario[] = [
     'bare echoes, 1 in flight on each of 400 connections',
     'echo',
     { seats: connections, talks: [] },
-    { senders: range(0, connections), inFlight: 1 },
+    () => ({ senders: range(0, connections), inFlight: 1 }),
   ),
-  rate('direct-1', 'one-to-one, 200 pairs, 1 in flight on each of 400 connections', 'direct', pairs, {
-    senders: range(0, connections),
+  direct(1),
+  direct(8),
+  rate('group-100', `4 groups of 100, ${sendersPerGroup} of each send, 1 in flight`, 'group', groups, () => ({
+    senders: firstOf(groups, sendersPerGroup),
     inFlight: 1,
-  }),
-  rate('direct-8', 'one-to-one, 200 pairs, 8 in flight on each of 400 connections', 'direct', pairs, {
-    senders: range(0, connections),
-    inFlight: 8,
-  }),
-  rate('group-100', `4 groups of 100, ${sendersPerGroup} of each send, 1 in flight`, 'group', groups, {
-    senders: groups.talks.flatMap((members) => members.slice(0, sendersPerGroup)),
-    inFlight: 1,
-  }),
+  })),
   idle,
   reconnectStorm,
   reads('sync-1000', 'sync of 1,000 missed entries', measureSync),
