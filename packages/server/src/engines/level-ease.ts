@@ -49,7 +49,7 @@ export const easeFiles = (
   openFile: (path: string) => Promise<HeldFile> = (path) => open(path, 'r'),
 ): Ease => {
   const held = new Map<string, Held>();
-  /** The highest number seen: what was there at the first look is left alone. */
+  /** The highest number seen: tables that were there at the first look are left alone. */
   let newest: number | undefined;
   let lookAt = 0;
   let namesAt = 0;
@@ -76,8 +76,9 @@ export const easeFiles = (
       const [, digits, ending] = NAME.exec(name) ?? [];
       const number = Number(digits ?? 0);
       newest = Math.max(newest, number);
+      const isNew = number > before || (ending === 'log' && !held.has(name));
       // It may have been deleted since.
-      if (number > before) await hold(name, number, ending === 'ldb').catch(() => undefined);
+      if (isNew) await hold(name, number, ending === 'ldb').catch(() => undefined);
     }
     for (const [name, file] of held) if (!names.has(name)) await letGo(name, file);
   };
