@@ -1,7 +1,17 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test';
-import { appendFileSync, mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { LevelRig, commitAll } from '../../testing/level-rig.ts';
 import { ManualClock } from './clock-manual.ts';
 import { easeFiles } from './level-ease.ts';
 import type { Ease } from './level-ease.ts';
@@ -135,4 +145,35 @@ test('at the end all are let go, and nothing is held any more', async () => {
   write('000005.log', 10);
   await look();
   expect(held.size).toBe(0);
+});
+
+/** How often this process has a log of the database in this folder open. */
+const openLogs = (directory: string): number => {
+  let count = 0;
+  for (const fd of readdirSync('/proc/self/fd')) {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${fd}`);
+      if (path.startsWith(directory) && path.endsWith('.log')) count += 1;
+    } catch {
+      // The one that reads the folder is closed by now.
+    }
+  }
+  return count;
+};
+
+test('a store that is written to holds its log beside the database, and lets go of it when it is closed', async () => {
+  const rig = new LevelRig();
+  try {
+    const directory = rig.folder();
+    const level = await rig.open(directory);
+    expect(openLogs(directory)).toBe(1);
+    await commitAll(level, 1);
+    for (let looks = 0; openLogs(directory) < 2 && looks < 10_000; looks++)
+      await new Promise((resolve) => void setImmediate(resolve));
+    expect(openLogs(directory)).toBe(2);
+    await rig.close(level);
+    expect(openLogs(directory)).toBe(0);
+  } finally {
+    await rig.clean();
+  }
 });

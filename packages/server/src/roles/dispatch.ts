@@ -30,6 +30,7 @@ export interface Answers {
 export type Dispatch = (call: Call, answers: Answers, id: number) => Promise<void> | undefined;
 
 type Finish<C> = (result: string, params: object, context: C, prepared: Prepared) => string | Promise<string>;
+
 /** The handlers of a table with their types taken off: which params go with which handler is known by name only. */
 type AnyHandler<C> =
   | {
