@@ -15,7 +15,8 @@ export const DIRECTS = USERS.flatMap((user, i) =>
 );
 export const MESSAGES_EACH = 120;
 
-const AT_ONCE = 2;
+/** So many messages of a conversation come in one batch, so they lie together. */
+export const AT_ONCE = 2;
 
 /** A text that cannot be compressed, the same in each run. */
 const text = (seed: string): string => createHash('sha512').update(seed).digest('base64').repeat(2);
@@ -24,7 +25,6 @@ const fill = async (rig: PumpRig): Promise<void> => {
   for (const [i, user] of USERS.entries())
     await rig.results(asks(`n/u${i}`, user, { kind: 'signUp', user, name: `U${i}`, passwordHash: text(user) }));
   for (const { user, id } of DIRECTS) await rig.results(asks(`c/${id}`, user, { kind: 'createDirect' }));
-  // Several of a conversation come in one batch, so they lie together.
   for (let n = 1; n <= MESSAGES_EACH; n += AT_ONCE) {
     const numbers = Array.from({ length: AT_ONCE }, (_, i) => n + i);
     await rig.results(

@@ -18,6 +18,7 @@ import { damageInLogs } from './level-log.ts';
 import { readInstallation } from './level-open.ts';
 import { createPlaces } from './level-places.ts';
 import type { Places } from './level-places.ts';
+import { decodeAnything } from './level-runs.ts';
 import { levelStore } from './level-store.ts';
 import { damagedTables, sentenceOf } from './level-tables.ts';
 
@@ -78,7 +79,7 @@ const openCopy = async (options: CheckOptions): Promise<Checked> => {
     const found = [...(await checkInstallation(db, options, gaps))];
     await nameShelves(db, gaps);
     const places = await createPlaces(db, layout.isLog, LEVEL_LIMITS.areaChars);
-    const store = levelStore({ db, places, alarm: () => undefined });
+    const store = levelStore({ db, places, alarm: () => undefined, decode: decodeAnything });
     found.push(...(await faultsOfChain({ db, store, places, layout }, Infinity)));
     const damage = inLogs.map(sentence);
     for (const table of tables) damage.push(await damageOf(db, table));
@@ -129,7 +130,7 @@ export const checkRunning = async (
   if (!(tables instanceof DuologError) && tables.length > 0) return openCopy(options);
   const snapshot = db.snapshot();
   return {
-    store: levelStore({ db, places, alarm: () => undefined, snapshot }),
+    store: levelStore({ db, places, alarm: () => undefined, snapshot, decode: decodeAnything }),
     damage: tables instanceof DuologError ? [sentence(tables.message)] : [],
     doubt: () => Promise.resolve(false),
     close: () => snapshot.close(),

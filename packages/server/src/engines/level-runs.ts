@@ -41,6 +41,18 @@ export const decodeRun = (key: string, stored: string): readonly KeyValue[] => {
   return rows;
 };
 
+/** What is stored under a key as the rows it holds. */
+export type Decode = typeof decodeRun;
+
+/** For a check, which has to read on: a run that cannot be told apart is one row with a value that none has, and the others are missing. */
+export const decodeAnything: Decode = (key, stored) => {
+  try {
+    return decodeRun(key, stored);
+  } catch {
+    return [{ key, value: stored }];
+  }
+};
+
 /** A shelf of a log's bucket: what the places of its rows begin with, and the first character of their keys. */
 export interface Shelf {
   readonly prefix: string;
@@ -69,6 +81,7 @@ const readRuns = async (
   bounds: Bounds,
   atOnce: number,
   snapshot: Snapshot | undefined,
+  decode: Decode,
   take: (key: string, rows: readonly KeyValue[]) => boolean,
 ): Promise<void> => {
   const runs = db.iterator({ ...bounds, snapshot });
@@ -76,7 +89,7 @@ const readRuns = async (
     for (let page = await runs.nextv(atOnce); page.length > 0; page = await runs.nextv(atOnce)) {
       for (const [place, stored] of page) {
         const key = place.slice(prefix.length);
-        if (take(key, decodeRun(key, stored))) return;
+        if (take(key, decode(key, stored))) return;
       }
     }
   } finally {
@@ -90,10 +103,11 @@ export const readRunAt = async (
   shelf: Shelf,
   key: string,
   snapshot?: Snapshot,
+  decode: Decode = decodeRun,
 ): Promise<readonly KeyValue[]> => {
   let found: readonly KeyValue[] = [];
   const bounds = { gte: shelf.prefix + key, lt: endOf(shelf) };
-  await readRuns(db, shelf, bounds, 1, snapshot, (_, rows) => {
+  await readRuns(db, shelf, bounds, 1, snapshot, decode, (_, rows) => {
     found = rows;
     return true;
   });
@@ -113,6 +127,7 @@ export const rangeOfShelf = async (
   shelf: Shelf,
   { after = '', before, reverse = false, limit }: Range,
   snapshot: Snapshot,
+  decode: Decode,
 ): Promise<readonly KeyValue[]> => {
   const { prefix, first } = shelf;
   const found: KeyValue[] = [];
@@ -124,13 +139,13 @@ export const rangeOfShelf = async (
   const low = after < first ? { gte: prefix + first } : { gt: prefix + after };
   const end = endOf(shelf);
   if (!reverse) {
-    await readRuns(db, shelf, { ...low, lt: end }, limit, snapshot, take);
+    await readRuns(db, shelf, { ...low, lt: end }, limit, snapshot, decode, take);
     return found;
   }
   const high = before === undefined || before > afterCharacter(first) ? end : prefix + before;
   // The run across the upper bound has its place behind it.
-  if (before !== undefined && high !== end) take(before, await readRunAt(db, shelf, before, snapshot));
-  if (found.length < limit) await readRuns(db, shelf, { ...low, lt: high, reverse }, limit, snapshot, take);
+  if (before !== undefined && high !== end) take(before, await readRunAt(db, shelf, before, snapshot, decode));
+  if (found.length < limit) await readRuns(db, shelf, { ...low, lt: high, reverse }, limit, snapshot, decode, take);
   return found;
 };
 
@@ -142,6 +157,7 @@ const readInside = async (
   shelf: Shelf,
   wanted: Wanted,
   snapshot: Snapshot,
+  decode: Decode,
   values: (string | undefined)[],
 ): Promise<void> => {
   const missing = wanted.toSorted((a, b) => (a.key < b.key ? -1 : 1));
@@ -156,7 +172,7 @@ const readInside = async (
   };
   for (let row = missing[0]; row !== undefined;) {
     const bounds = { gt: shelf.prefix + row.key, lt: endOf(shelf) };
-    await readRuns(db, shelf, bounds, missing.length - looked, snapshot, take);
+    await readRuns(db, shelf, bounds, missing.length - looked, snapshot, decode, take);
     // Nothing is above it.
     if (missing[looked] === row) return;
     row = missing[looked];
@@ -172,6 +188,7 @@ export const valuesAt = async (
   rows: readonly RowRef[],
   places: readonly (string | undefined)[],
   snapshot: Snapshot,
+  decode: Decode,
 ): Promise<readonly (string | undefined)[]> => {
   const stored = await db.getMany(
     places.filter((place) => place !== undefined),
@@ -183,7 +200,7 @@ export const valuesAt = async (
     const place = places[at];
     const value = place === undefined ? undefined : stored[next++];
     if (place === undefined || !isShelved(place)) return value;
-    if (value !== undefined) return decodeRun(key, value).at(-1)?.value;
+    if (value !== undefined) return decode(key, value).at(-1)?.value;
     const [prefix, first] = [place.slice(0, -key.length), key.charAt(0)];
     const shelf = inside.get(prefix + first) ?? { prefix, first, wanted: [] };
     shelf.wanted.push({ key, at });
@@ -193,18 +210,20 @@ export const valuesAt = async (
   const shelves = [...inside.values()];
   for (let i = 0; i < shelves.length; i += SHELVES_AT_ONCE)
     await Promise.all(
-      shelves.slice(i, i + SHELVES_AT_ONCE).map((shelf) => readInside(db, shelf, shelf.wanted, snapshot, values)),
+      shelves
+        .slice(i, i + SHELVES_AT_ONCE)
+        .map((shelf) => readInside(db, shelf, shelf.wanted, snapshot, decode, values)),
     );
   return values;
 };
 
 /** The rows at a place, each with the place it would have by itself; none if what is stored there is no row of the Store. */
-const rowsAt = (place: string, stored: string): readonly (readonly [place: string, row: Row])[] => {
+const rowsAt = (place: string, stored: string, decode: Decode): readonly (readonly [place: string, row: Row])[] => {
   const [partition, last] = splitPlace(place) ?? [];
   if (partition === undefined || last === undefined) return [];
   if (!isShelved(place)) return [[place, { partition, key: last, value: stored }]];
   const prefix = place.slice(0, -last.length);
-  return decodeRun(last, stored).map(({ key, value }) => [prefix + key, { partition, key, value }]);
+  return decode(last, stored).map(({ key, value }) => [prefix + key, { partition, key, value }]);
 };
 
 /** Pages of all rows of the Store above a place (from the lowest, if none is given), in order of the places each has by itself. */
@@ -213,11 +232,12 @@ export async function* pagesAbove(
   place: string | undefined,
   atOnce: number,
   snapshot: Snapshot | undefined,
+  decode: Decode = decodeRun,
 ): AsyncGenerator<readonly (readonly [place: string, row: Row])[]> {
   const runs = db.iterator({ ...(place === undefined ? { gte: FIRST_ROW } : { gt: place }), snapshot });
   try {
     for (let page = await runs.nextv(atOnce); page.length > 0; page = await runs.nextv(atOnce)) {
-      const rows = page.flatMap(([at, stored]) => rowsAt(at, stored));
+      const rows = page.flatMap(([at, stored]) => rowsAt(at, stored, decode));
       // The place may be inside of the first run.
       yield place === undefined ? rows : rows.filter(([own]) => own > place);
     }

@@ -4,7 +4,8 @@ import type { KeyValue, Range, Row, RowRef, Store } from '../ports/store.ts';
 import type { Database } from './level-folder.ts';
 import { firstOfShelf, partitionBounds, rowKey } from './level-keys.ts';
 import type { Places, Snapshot } from './level-places.ts';
-import { pagesAbove, rangeOfShelf, shelfIn, valuesAt } from './level-runs.ts';
+import { decodeRun, pagesAbove, rangeOfShelf, shelfIn, valuesAt } from './level-runs.ts';
+import type { Decode } from './level-runs.ts';
 
 export interface LevelStoreOptions {
   readonly db: Database;
@@ -13,6 +14,8 @@ export interface LevelStoreOptions {
   readonly alarm: (message: string, cause: unknown) => void;
   /** Everything is read from it; without one each read sees the newest. */
   readonly snapshot?: Snapshot | undefined;
+  /** How stored runs are read; without it as what they have to be. */
+  readonly decode?: Decode;
 }
 
 const readShelves = async (
@@ -32,6 +35,7 @@ const rangeOfLog = async (
   partition: string,
   range: Range,
   snapshot: Snapshot,
+  decode: Decode,
 ): Promise<readonly KeyValue[]> => {
   const { limit, reverse = false, after, before } = range;
   const shelves = places.shelves(partition) ?? (await readShelves(db, partition, snapshot));
@@ -41,7 +45,13 @@ const rangeOfLog = async (
     if ((after !== undefined && first < after.charAt(0)) || (before !== undefined && first > before.charAt(0)))
       continue;
     rows.push(
-      ...(await rangeOfShelf(db, shelfIn(area, partition, first), { ...range, limit: limit - rows.length }, snapshot)),
+      ...(await rangeOfShelf(
+        db,
+        shelfIn(area, partition, first),
+        { ...range, limit: limit - rows.length },
+        snapshot,
+        decode,
+      )),
     );
   }
   return rows;
@@ -53,9 +63,10 @@ const scanFrom = async (
   after: string | undefined,
   limit: number,
   snapshot: Snapshot | undefined,
+  decode: Decode,
 ): ReturnType<Store['scan']> => {
   const found: (readonly [place: string, row: Row])[] = [];
-  for await (const page of pagesAbove(db, after, limit, snapshot)) {
+  for await (const page of pagesAbove(db, after, limit, snapshot, decode)) {
     found.push(...page);
     if (found.length > limit) break;
   }
@@ -64,7 +75,7 @@ const scanFrom = async (
 };
 
 /** Reads of the database. One that fails tells `alarm` and rejects with `internal`. */
-export const levelStore = ({ db, places, alarm, snapshot: pinned }: LevelStoreOptions): Store => {
+export const levelStore = ({ db, places, alarm, snapshot: pinned, decode = decodeRun }: LevelStoreOptions): Store => {
   const from = pinned === undefined ? {} : { snapshot: pinned };
 
   const reading = async <T>(read: () => Promise<T>): Promise<T> => {
@@ -90,7 +101,7 @@ export const levelStore = ({ db, places, alarm, snapshot: pinned }: LevelStoreOp
 
   const getMany = (rows: readonly RowRef[]): Promise<readonly (string | undefined)[]> => {
     if (rows.some(({ partition }) => places.isLog(partition)))
-      return together(async (snapshot) => valuesAt(db, rows, await places.find(rows, snapshot), snapshot));
+      return together(async (snapshot) => valuesAt(db, rows, await places.find(rows, snapshot), snapshot, decode));
     return db.getMany(
       rows.map(({ partition, key }) => rowKey(partition, key)),
       from,
@@ -114,9 +125,9 @@ export const levelStore = ({ db, places, alarm, snapshot: pinned }: LevelStoreOp
     range: (partition, range) =>
       reading(() =>
         places.isLog(partition)
-          ? together((snapshot) => rangeOfLog(db, places, partition, range, snapshot))
+          ? together((snapshot) => rangeOfLog(db, places, partition, range, snapshot, decode))
           : rangeOfRows(partition, range),
       ),
-    scan: (after, limit) => reading(() => scanFrom(db, after, limit, pinned)),
+    scan: (after, limit) => reading(() => scanFrom(db, after, limit, pinned, decode)),
   };
 };

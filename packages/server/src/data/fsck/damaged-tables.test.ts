@@ -2,11 +2,12 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { LevelRig, claimed, filesOf, flipByte } from '../../../testing/level-rig.ts';
-import { DIRECTS, MESSAGES_EACH, USERS, storeInTables } from '../../../testing/level-world.ts';
+import { AT_ONCE, DIRECTS, MESSAGES_EACH, USERS, storeInTables } from '../../../testing/level-world.ts';
 import { LAYOUT } from '../../boot/layout.ts';
 import { openForCheck } from '../../engines/level-check.ts';
 import type { Checked } from '../../engines/level-check.ts';
 import { LEDGER_FOLDER } from '../../engines/level-folder.ts';
+import { areaBounds, keysOf } from '../../engines/level-keys.ts';
 import type { Store } from '../../ports/store.ts';
 import { fsck } from './fsck.ts';
 import { reportLines } from './report.ts';
@@ -213,4 +214,28 @@ test('a running server looks around its damaged tables too, while it writes on [
   expect(looked.rows.has('p/0')).toBe(true);
   expect(readdirSync(join(directory, LEDGER_FOLDER)).filter((name) => name.startsWith('check-'))).toEqual([]);
   await rig.close(level);
+});
+
+test('rows that lie together and cannot be told apart are faults of what they belong to, and the rest is looked at [STO9]', async () => {
+  const directory = rig.copyOf(whole);
+  const level = await rig.open(directory);
+  const places = await level.db.iterator(areaBounds).all();
+  const ofConversation = places.filter(([place]) => keysOf(place)[0].startsWith('c/'));
+  const [place, stored] = ofConversation[ofConversation.length >> 1] ?? ['', ''];
+  await level.db.put(place, stored.slice(0, -1));
+  const [partition, key] = keysOf(place);
+  await expect(level.store.get(partition, key)).rejects.toThrow('Reading the store failed');
+  const running = await look(level.check());
+  await rig.close(level);
+  const entity = entityOf(partition);
+  const number = Number.parseInt(key, 16);
+  for (const looked of [running, await lookAt(directory)]) {
+    const { report } = looked;
+    expectHonest(looked);
+    expect(report.conversations).toEqual({ whole: DIRECTS.length - 1, damaged: 1, unsure: 0 });
+    expect(report.messages).toBe(MESSAGES - AT_ONCE + 1);
+    const told = report.faults.filter((fault) => fault.entity === entity).map(({ what }) => what);
+    expect(told).toContain(`number ${number - 1} is missing`);
+    expect(told).toContain(`the row "number ${number}" cannot be read`);
+  }
 });

@@ -331,6 +331,35 @@ test('faults of the files come with the report, and many faults stay few lines [
   expect(spoilt.faults).toHaveLength(1_000);
 });
 
+test('whatever a row says, the rest is looked at [STO9]', async () => {
+  const names: string[] = [];
+  await storeOf(rig, (rows) => void names.push(...rows.keys()));
+  const spoilt = [
+    '',
+    'garbage',
+    '\u0001x',
+    '1{',
+    '1null',
+    '1[]',
+    '1{}',
+    '1{"members":3}',
+    '2x',
+    '3{',
+    '4x',
+    '4300 2 c',
+  ];
+  for (const name of names) {
+    for (const value of spoilt) {
+      const report = await fsck(await storeOf(rig, (rows) => change(rows, name, () => value)));
+      expect([name, value, report.faults.find(({ what }) => what.includes('to its end'))]).toEqual([
+        name,
+        value,
+        undefined,
+      ]);
+    }
+  }
+});
+
 test('a store that cannot be read to its end says so [STO9]', async () => {
   const store = await storeOf(rig);
   const broken = await fsck({
