@@ -6,21 +6,22 @@ import type { Damage, Doubt } from '../ports/damage.ts';
 import type { Store } from '../ports/store.ts';
 import { faultsOfChain } from './level-chain.ts';
 import type { LevelLayout } from './level-chain.ts';
-import { copyDatabase } from './level-copy.ts';
+import { copyDatabase, copyUnlisted } from './level-copy.ts';
 import { doubtOf, nameShelves } from './level-doubt.ts';
-import { LEDGER_FOLDER, inspectFolder, messageOf, openDatabase } from './level-folder.ts';
+import { LEDGER_FOLDER, inspectFolder, listTablesAnew, messageOf, openDatabase } from './level-folder.ts';
 import type { Database } from './level-folder.ts';
 import { damageOf, gapsOfTable, isInGap, joined } from './level-gaps.ts';
 import type { Gap } from './level-gaps.ts';
 import { rowKey } from './level-keys.ts';
 import { LEVEL_LIMITS } from './level-limits.ts';
 import { damageInLogs } from './level-log.ts';
+import { readManifest } from './level-manifest.ts';
 import { readInstallation } from './level-open.ts';
 import { createPlaces } from './level-places.ts';
 import type { Places } from './level-places.ts';
 import { decodeAnything } from './level-runs.ts';
 import { levelStore } from './level-store.ts';
-import { damagedTables, sentenceOf } from './level-tables.ts';
+import { ANY, damagedTables, sentenceOf } from './level-tables.ts';
 
 export interface CheckOptions {
   readonly directory: string;
@@ -63,6 +64,17 @@ const checkInstallation = async (
 
 const sentence = (what: string): Damage => ({ what, unread: [] });
 
+/** What is damaged in the list of tables, if anything is. */
+const damageOfList = async (location: string): Promise<string | undefined> => {
+  try {
+    await readManifest(location);
+    return undefined;
+  } catch (cause) {
+    if (!(cause instanceof DuologError)) throw cause;
+    return `${cause.message}: all tables that are there were read, and whether one is missing is not known`;
+  }
+};
+
 /** Opens a copy in which there is all that can be read. It goes with `close`; tables are shared, so it takes little space. */
 const openCopy = async (options: CheckOptions): Promise<Checked> => {
   const { directory, layout } = options;
@@ -71,18 +83,23 @@ const openCopy = async (options: CheckOptions): Promise<Checked> => {
   let known: readonly string[] = [];
   let db: Database | undefined;
   try {
-    const tables = await copyDatabase(location, copy);
-    const gaps = joined(tables.flatMap(gapsOfTable));
+    const list = await damageOfList(location);
+    const tables = await (list === undefined ? copyDatabase : copyUnlisted)(location, copy);
+    const gaps = list === undefined ? joined(tables.flatMap(gapsOfTable)) : [ANY];
     const inLogs = await damageInLogs(copy);
-    known = [...inLogs, ...tables.map(sentenceOf)];
+    const inFiles = list === undefined ? inLogs : [list, ...inLogs];
+    known = [...inFiles, ...tables.map(sentenceOf)];
+    if (list !== undefined) await listTablesAnew(copy);
     db = await openDatabase(copy, { create: false, writeBufferBytes: LEVEL_LIMITS.writeBufferBytes });
     const found = [...(await checkInstallation(db, options, gaps))];
     await nameShelves(db, gaps);
     const places = await createPlaces(db, layout.isLog, LEVEL_LIMITS.areaChars);
     const store = levelStore({ db, places, alarm: () => undefined, decode: decodeAnything });
     found.push(...(await faultsOfChain({ db, store, places, layout }, Infinity)));
-    const damage = inLogs.map(sentence);
-    for (const table of tables) damage.push(await damageOf(db, table));
+    const damage = inFiles.map(sentence);
+    // Which keys a table held is in the list.
+    for (const table of tables)
+      damage.push(list === undefined ? await damageOf(db, table) : sentence(sentenceOf(table)));
     const opened = db;
     return {
       store,

@@ -76,6 +76,9 @@ export const openDatabase = async (
   }
 };
 
+/** Makes the list of tables anew, of all that lie in a folder. For a copy alone. */
+export const listTablesAnew = (location: string): Promise<void> => ClassicLevel.repair(location);
+
 /** Whether the database says that it read something else than it wrote. */
 const isCorruption = (cause: unknown): boolean =>
   codeOf(cause instanceof Error ? (cause.cause ?? cause) : cause) === 'LEVEL_CORRUPTION' ||
