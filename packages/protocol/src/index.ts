@@ -1,5 +1,6 @@
 export * from './limits.ts';
 export * from './errors.ts';
+export * from './error-table.ts';
 export * from './close-codes.ts';
 export * from './ids.ts';
 export * from './version.ts';

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CLOSE_CODES, mayReconnect } from './close-codes.ts';
 import { decodeBeat, encodeBeat, entryItem, errorItem, frameOf, messageFields, replyItem } from './codec.ts';
-import { DuologError, ERRORS } from './errors.ts';
+import { ERRORS } from './error-table.ts';
+import { DuologError } from './errors.ts';
 import type { WireError } from './errors.ts';
 import {
   CONVERSATION_ID_PATTERN,

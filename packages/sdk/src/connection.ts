@@ -1,5 +1,5 @@
 /** One WebSocket from its opening to its end: hello, requests and their replies, beats. */
-import { DuologError, ERRORS, LIMITS, PROTOCOL_VERSIONS, decodeBeat, encodeBeat } from '@duolog/protocol';
+import { DuologError, LIMITS, PROTOCOL_VERSIONS, RETRY, decodeBeat, encodeBeat } from '@duolog/protocol';
 import type { Entry, Event, MethodName, Params, Result, ServerItem, WireError } from '@duolog/protocol';
 import type { Clock } from './clock.ts';
 import type { SocketLike } from './socket.ts';
@@ -31,7 +31,7 @@ export interface ConnectionEvents {
 
 const wireError = (code: 'unknown' | 'unavailable', detail: string): WireError => ({
   code,
-  retry: ERRORS[code].retry,
+  retry: RETRY[code],
   detail,
 });
 

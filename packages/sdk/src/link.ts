@@ -48,11 +48,11 @@ const CLOSED = {
 const stopError = (code: number): DuologError => {
   switch (code) {
     case CLOSED.tooLarge:
-      return new DuologError('tooLarge');
+      return new DuologError('tooLarge', 'The server refused a frame as too large.');
     case CLOSED.unauthenticated:
-      return new DuologError('unauthenticated');
+      return new DuologError('unauthenticated', 'This device is signed out.');
     case CLOSED.unsupportedVersion:
-      return new DuologError('unsupportedVersion');
+      return new DuologError('unsupportedVersion', 'The server speaks no version that this client knows.');
     default:
       return new DuologError('invalid', `The server closed the connection with code ${code}.`);
   }

@@ -106,7 +106,7 @@ export class Outbox {
   abandon(item: Item): void {
     const lane = this.#lanes.get(item.record.entity);
     item.forget?.();
-    if (lane !== undefined) this.#fail(lane, item, new DuologError('stale').toWire());
+    if (lane !== undefined) this.#fail(lane, item, new DuologError('stale', 'The server was restored from a backup.').toWire());
   }
 
   /** There is a connection: everything unanswered is sent again, as it was. */

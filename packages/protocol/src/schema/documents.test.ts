@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test';
 import { CLOSE_CODES } from '../close-codes.ts';
-import { ERRORS } from '../errors.ts';
+import { ERRORS } from '../error-table.ts';
 import { LIMITS } from '../limits.ts';
 import { METHODS } from './methods.ts';
 import type { MethodName } from './methods.ts';

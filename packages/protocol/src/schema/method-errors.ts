@@ -1,5 +1,5 @@
 /** Which errors a method can answer with. */
-import { ERRORS } from '../errors.ts';
+import { ERRORS } from '../error-table.ts';
 import type { ErrorCode } from '../errors.ts';
 import { METHODS } from './methods.ts';
 import type { Method, MethodName } from './methods.ts';

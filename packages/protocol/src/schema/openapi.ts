@@ -1,5 +1,5 @@
 /** OpenAPI 3.1 of the HTTP side, made of the tables. Methods that go over WebSocket alone are in `x-socket-methods`. */
-import { ERRORS } from '../errors.ts';
+import { ERRORS } from '../error-table.ts';
 import type { ErrorCode } from '../errors.ts';
 import { ID_PATTERN } from '../ids.ts';
 import { NAMED, inlineSchemaOf, objectSchema, refTo } from './json-schema.ts';

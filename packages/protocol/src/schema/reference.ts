@@ -1,7 +1,7 @@
 /** The reference of the protocol, made of its tables: Markdown for the repository, HTML for the server's page. */
 import { CLOSE_CODES, mayReconnect } from '../close-codes.ts';
 import { BEAT } from '../codec.ts';
-import { ERRORS } from '../errors.ts';
+import { ERRORS } from '../error-table.ts';
 import type { ErrorCode } from '../errors.ts';
 import { LIMITS } from '../limits.ts';
 import { HTTP_PREFIX, SOCKET_PATH } from '../paths.ts';

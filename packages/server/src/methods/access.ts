@@ -1,5 +1,5 @@
 /** What several methods check or look up before a command may go to its owner; look-ups may be 5 s old (COM6). */
-import { DuologError } from '@duolog/protocol';
+import { DuologError, ERRORS } from '@duolog/protocol';
 import type { UserId } from '@duolog/protocol';
 import type { RefusedCommand } from '../core/commands.ts';
 import type { Context } from './context.ts';
@@ -7,7 +7,7 @@ import type { Caller } from './handler.ts';
 
 /** The caller of a method that only signed-in devices may call. */
 export const signedIn = (caller: Caller | undefined): Caller => {
-  if (caller === undefined) throw new DuologError('unauthenticated');
+  if (caller === undefined) throw new DuologError('unauthenticated', ERRORS.unauthenticated.text);
   return caller;
 };
 

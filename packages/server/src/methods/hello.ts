@@ -1,4 +1,4 @@
-import { DuologError, negotiate } from '@duolog/protocol';
+import { DuologError, ERRORS, negotiate } from '@duolog/protocol';
 import type { Params } from '@duolog/protocol';
 import type { TokenHolder } from '../ports/tokens.ts';
 import type { Context } from './context.ts';
@@ -10,10 +10,10 @@ export const greeted = (
   { tokens, clock }: Context,
 ): { readonly version: number; readonly holder: TokenHolder } => {
   const version = negotiate(versions);
-  if (version === undefined) throw new DuologError('unsupportedVersion');
+  if (version === undefined) throw new DuologError('unsupportedVersion', ERRORS.unsupportedVersion.text);
   const holder = token === undefined ? undefined : tokens.readToken(token);
   const guest = holder ?? (ticket === undefined ? undefined : tokens.readTicket(ticket, clock.now()));
-  if (guest === undefined) throw new DuologError('unauthenticated');
+  if (guest === undefined) throw new DuologError('unauthenticated', ERRORS.unauthenticated.text);
   return { version, holder: guest };
 };
 

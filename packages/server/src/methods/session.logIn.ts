@@ -1,4 +1,4 @@
-import { DuologError, newDeviceId } from '@duolog/protocol';
+import { DuologError, ERRORS, newDeviceId } from '@duolog/protocol';
 import type { Result } from '@duolog/protocol';
 import { userKey } from '../core/rows.ts';
 import type { OwnedAccount } from '../data/accounts.ts';
@@ -26,7 +26,7 @@ export const sessionLogIn: CommandHandler<'session.logIn', Context> = {
     // Unknown handles take as long as wrong passwords and get the same answer. It is not remembered under its n:
     // anybody could fill anybody's store with such answers.
     const right = await context.passwords.verify(password, account?.passwordHash);
-    if (account === undefined || !right) throw new DuologError('badCredentials');
+    if (account === undefined || !right) throw new DuologError('badCredentials', ERRORS.badCredentials.text);
     const { user } = account;
     const device =
       numbered === undefined ? newDeviceId() : context.tokens.deriveDevice([user, numbered.outbox, String(numbered.n)]);

@@ -2,7 +2,7 @@
  * The edge's side of the pump: brings requests to the owners of their entities and their answers back, and follows the
  * owners' links (COM8). One per node; gateway and api share it.
  */
-import { ERRORS } from '@duolog/protocol';
+import { RETRY } from '@duolog/protocol';
 import { partitionOf } from '../core/hash.ts';
 import type { Envelope } from '../core/commands.ts';
 import { userKey, conversationKey } from '../core/rows.ts';
@@ -60,7 +60,7 @@ const UNAVAILABLE = failed('unavailable', 'Nobody owns this partition at the mom
 const OVERLOADED = failed('overloaded', 'Too many requests wait at this server.', { retryAfterMs: 1_000 });
 
 /** Failures that say nothing about what became of a command elsewhere. */
-const tellsNothing = (outcome: Outcome): boolean => !outcome.ok && ERRORS[outcome.failure.code].retry === 'later';
+const tellsNothing = (outcome: Outcome): boolean => !outcome.ok && RETRY[outcome.failure.code] === 'later';
 
 const isCommand = (asked: Waiting['asked']): asked is Envelope => 'entity' in asked;
 

@@ -1,5 +1,5 @@
 /** From a request to its answer, whatever it came over: check, prepare, bring to its owner or read (gateway and api share it). */
-import { DuologError, ERRORS, randomId } from '@duolog/protocol';
+import { DuologError, ERRORS, RETRY, randomId } from '@duolog/protocol';
 import type { ErrorCode, MethodName, OutboxId, WireError } from '@duolog/protocol';
 import { METHODS, checkFields } from '@duolog/protocol/schema';
 import type { FieldRefusal } from '@duolog/protocol/schema';
@@ -47,7 +47,7 @@ type AnyHandler<C> =
 
 export const wireError = (code: ErrorCode, detail: string, facts: Failure['facts'] = {}): WireError => ({
   code,
-  retry: ERRORS[code].retry,
+  retry: RETRY[code],
   detail,
   ...facts,
 });

@@ -1,5 +1,5 @@
 /** `POST /v1/<method>`. */
-import { DuologError, SOCKET_PATH } from '@duolog/protocol';
+import { DuologError, ERRORS, SOCKET_PATH } from '@duolog/protocol';
 import type { MethodName, Result, WireError } from '@duolog/protocol';
 import type { Caller } from '../../methods/handler.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -76,7 +76,7 @@ export const createCallRoute = (
 
   const ofUser = async (request: Request, method: MethodName, head: CallHead, token: string): Promise<Answer> => {
     const caller = options.readToken(token);
-    if (caller === undefined) throw new DuologError('unauthenticated');
+    if (caller === undefined) throw new DuologError('unauthenticated', ERRORS.unauthenticated.text);
     const end = userCalls.begin(caller.user, bytesToCome(request));
     let [readBytes, answerLength] = [0, 0];
     try {
@@ -84,7 +84,7 @@ export const createCallRoute = (
       readBytes = body.byteLength;
       const params = jsonOf(body);
       // Behind the body, which may take its time: the device may be revoked meanwhile (ACC6).
-      if (!(await options.isSignedIn(caller))) throw new DuologError('unauthenticated');
+      if (!(await options.isSignedIn(caller))) throw new DuologError('unauthenticated', ERRORS.unauthenticated.text);
       const answer = await dispatched(dispatch, { method, params, caller, ...head.numbered });
       if ('json' in answer) answerLength = answer.json.length;
       return answer;
