@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { findBrowser } from '../machine.ts';
 import { expectedComeBack, expectedTalk } from './scenario.mjs';
 import { startServer } from './server.mjs';
@@ -34,8 +34,8 @@ afterAll(async () => {
  * The server's own page, which can import the SDK and the scenario. A page made up by the driver would come from no
  * network, and a browser keeps such pages away from this machine's.
  */
-const openPage = async (): Promise<Page> => {
-  const page = await browser.newPage({ bypassCSP: true });
+const openPage = async (context?: BrowserContext): Promise<Page> => {
+  const page = await (context ?? (await browser.newContext({ bypassCSP: true }))).newPage();
   await page.route(`${server.url}/test/*`, (route) => {
     const [contentType, body] = files[new URL(route.request().url()).pathname.slice('/test/'.length)] ?? [];
     return body === undefined || contentType === undefined ? route.abort() : route.fulfill({ contentType, body });
@@ -65,8 +65,23 @@ test('the published JavaScript in Chromium, with IndexedDB across a reload', asy
   await page.reload();
   expect(await runIn(page, 'comeBack', 'web')).toEqual(expectedComeBack);
   expect(faults).toEqual([]);
-  await page.close();
+  await page.context().close();
 }, 60_000);
+
+test('two pages cannot use one copy at once, and the second can when the first has closed', async () => {
+  const page = await openPage();
+  const other = await openPage(page.context());
+  const open = `(async () => {
+    const sdk = await import('/test/sdk.js');
+    window.client = sdk.createClient({ url: location.origin, token: 'none', cache: sdk.indexedDbCache({ name: 'shared' }) });
+    return client.open().then(() => 'open', ({ code }) => code);
+  })()`;
+  expect(await page.evaluate(open)).toBe('open');
+  expect(await other.evaluate(open)).toBe('conflict');
+  await page.evaluate('client.close()');
+  expect(await other.evaluate(`client.open().then(() => 'open')`)).toBe('open');
+  await page.context().close();
+}, 30_000);
 
 test('a page that is reloaded while it sends loses and doubles nothing', async () => {
   const page = await openPage();
@@ -108,5 +123,5 @@ test('a page that is reloaded while it sends loses and doubles nothing', async (
     return window.messages.map(({ text }) => text);
   })()`);
   expect(texts).toEqual(Array.from({ length: 40 }, (_, i) => `m${i}`));
-  await page.close();
+  await page.context().close();
 }, 60_000);

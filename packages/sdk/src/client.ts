@@ -10,7 +10,7 @@ import type { ClientOptions } from './options.ts';
 import type { Members, Positions } from './people.ts';
 import { KEYS } from './records.ts';
 import type { ConversationView } from './records.ts';
-import type { Sending } from './sending.ts';
+import type { AnySending, Sending } from './sending.ts';
 import { deferred, withSignal } from './waiting.ts';
 import { onWake } from './wake.ts';
 
@@ -30,6 +30,7 @@ export class Client {
   readonly #core: Core;
   readonly #drafts = new Map<string, string>();
   #opening: Promise<void> | undefined;
+  #life: 'new' | 'open' | 'closed' = 'new';
   #stopWake: () => void = () => undefined;
 
   constructor(options: ClientOptions) {
@@ -41,14 +42,21 @@ export class Client {
     return this.#core.emitter.on(name, listener);
   }
 
-  /** Reads the local copy, then begins to connect. Resolves when the copy can be read; a network is not needed for that. */
-  open(): Promise<void> {
-    this.#opening ??= this.#open();
-    return this.#opening;
+  /**
+   * Reads the local copy, then begins to connect. Resolves when the copy can be read; a network is not needed for that.
+   * Rejects with what the cache says, then it may be called again, or if the client was closed before.
+   */
+  async open(): Promise<void> {
+    if (this.#life === 'closed') throw closedError();
+    await (this.#opening ??= this.#open().catch((error: unknown) => {
+      this.#opening = undefined;
+      throw error;
+    }));
   }
 
   /** Resolves when the client is connected and up to date; rejects with the error that stopped it, or when it is closed. */
   async live({ signal }: Waiting = {}): Promise<void> {
+    if (this.#life === 'closed') throw closedError();
     const reached = deferred<void>();
     const check = (state: ClientState): void => {
       if (state.status === 'live') reached.resolve();
@@ -68,7 +76,7 @@ export class Client {
 
   /** Connects again after `stopped`, e.g. with the network of another day. */
   restart(): void {
-    this.#core.link.start();
+    if (this.#life === 'open') this.#core.link.start();
   }
 
   /** The program was woken up or its network is back: waits end, a dead connection is found within three seconds. Browsers do this by themselves. */
@@ -76,13 +84,19 @@ export class Client {
     this.#core.link.wake();
   }
 
-  /** Ends the connection and lets go of the cache. Unanswered commands stay in the cache for the next client. */
+  /** Ends the connection and lets go of the cache, for good. Unanswered commands stay in the cache for the next client. */
   async close(): Promise<void> {
+    const { reads, outbox, link, local, emitter } = this.#core;
+    const life = this.#life;
+    this.#life = 'closed';
     this.#stopWake();
-    this.#core.reads.flush();
-    this.#core.reads.close();
-    this.#core.link.stop();
-    await this.#core.local.close();
+    if (life === 'open') reads.flush();
+    // Those who wait for a client that was never open are told as well.
+    if (life === 'new') emitter.emit('state', this.state);
+    outbox.close();
+    link.stop();
+    await this.#opening?.catch(() => undefined);
+    await local.close();
   }
 
   get state(): ClientState {
@@ -123,10 +137,12 @@ export class Client {
     return new History(conversation, this.#core, this.#core.emitter);
   }
 
-  /** Commands of this device that are not answered or failed, and messages that are stored but not in the history yet; oldest first. */
-  sendings(conversation?: string): readonly Sending[] {
-    const { items } = this.#core.outbox;
-    return conversation === undefined ? items : items.filter((item) => item.record.entity === conversation);
+  /**
+   * Commands of this device that are not answered or failed, and messages that are stored but not in the history yet; oldest first.
+   * The same array as long as none of them changed.
+   */
+  sendings(conversation?: string): readonly AnySending[] {
+    return this.#core.outbox.list(conversation) as readonly AnySending[];
   }
 
   /** Says something. Returns at once; the message is kept on this device until the server has stored it. */
@@ -164,6 +180,7 @@ export class Client {
 
   /** The person has read up to this message (the newest if left out). It is told to the server within two seconds. */
   markRead(conversation: string, seq: number = Number.MAX_SAFE_INTEGER): void {
+    this.#mustBeOpen();
     if (this.#core.replica.read(conversation, seq)) this.#core.reads.changed(conversation);
   }
 
@@ -174,6 +191,7 @@ export class Client {
 
   /** Keeps what is being written; an empty text drops it. */
   setDraft(conversation: string, text: string): void {
+    this.#mustBeOpen();
     if (text === '') {
       this.#drafts.delete(conversation);
       this.#core.local.drop(KEYS.draft(conversation));
@@ -200,12 +218,12 @@ export class Client {
     return this.#core.people.members(conversation, signal);
   }
 
-  /** Read position by user id, as far as known: after `members`, and live while the conversation is watched. */
+  /** Read position by user id, as far as known: after `members`, and live while the conversation is watched. The same object until one changed. */
   positions(conversation: string): Positions {
     return this.#core.people.positions(conversation);
   }
 
-  /** Users by id; those who do not exist are left out. */
+  /** Users by id; those who do not exist are left out. Each is asked for once while the program runs: what changes later is not seen. */
   users(ids: readonly string[], { signal }: Waiting = {}): Promise<readonly User[]> {
     return this.#core.people.users(ids, signal);
   }
@@ -237,11 +255,17 @@ export class Client {
     return this.#command(`name/${handle}`, 'handle.claim', { handle });
   }
 
-  /** Signs this device out and wipes its cache. Rejects if the server cannot be reached; then nothing has changed. */
+  /** Signs this device out, wipes its cache and closes. Rejects with `unavailable` if no server answers within 30 s; it is not tried again. */
   async logOut({ signal }: Waiting = {}): Promise<void> {
-    const { link, local } = this.#core;
-    await withSignal(this.#command(this.#me(), 'session.logOut', {}).stored, signal);
+    const { link, local, reads } = this.#core;
+    try {
+      await link.query('session.logOut', {}, signal);
+    } catch (error) {
+      // The answer may have been lost with the session.
+      if (!(error instanceof DuologError && error.code === 'unauthenticated')) throw error;
+    }
     link.stop();
+    reads.flush();
     local.dropRange('', '\x7f');
     await this.close();
   }
@@ -251,8 +275,16 @@ export class Client {
     for (const [key, text] of await this.#core.local.list(KEYS.drafts, afterPrefix(KEYS.drafts))) {
       this.#drafts.set(key.slice(KEYS.drafts.length), String(text));
     }
+    // Who closed it meanwhile knows.
+    if (this.#life !== 'new') return;
+    this.#life = 'open';
     this.#stopWake = onWake(() => this.wake());
     this.#core.link.start();
+  }
+
+  /** What is in the cache has to be known first: nothing given before may go over it. */
+  #mustBeOpen(): void {
+    if (this.#life !== 'open') throw closedError();
   }
 
   #me(): string {
@@ -262,6 +294,7 @@ export class Client {
   }
 
   #command<M extends CommandName>(entity: string, method: M, params: Params<M>): Sending<M> {
+    this.#mustBeOpen();
     return this.#core.outbox.add(entity, method, params);
   }
 }

@@ -1,6 +1,7 @@
 /** Joins the parts of a client: what comes over the link goes to the copy, what the copy needs goes over the link. */
 import { DuologError, LIMITS } from '@duolog/protocol';
 import type { Entry, Event, Limits, Params, Result, User } from '@duolog/protocol';
+import type { Clock } from './clock.ts';
 import { Emitter } from './emitter.ts';
 import type { ClientEvents, ClientState } from './events.ts';
 import { Link } from './link.ts';
@@ -10,11 +11,11 @@ import type { Settings } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { People } from './people.ts';
 import { Reads } from './reads.ts';
-import { KEYS } from './records.ts';
+import { COPIED, KEYS } from './records.ts';
 import type { Place } from './records.ts';
 import { refusalOf } from './refusal.ts';
 import { Replica } from './replica.ts';
-import type { Item } from './sending.ts';
+import type { AnySending, Item } from './sending.ts';
 import { SessionKeeper } from './session.ts';
 import { Sync } from './sync.ts';
 import type { Position } from './sync.ts';
@@ -36,29 +37,41 @@ export class Core {
   account: User | undefined;
   skippedEntries = 0;
   watched: readonly string[] = [];
+  readonly #clock: Clock;
+  #stopWatch: () => void = () => undefined;
   #place: Partial<Place> = {};
   #limits: Limits = LIMITS;
 
   constructor(settings: Settings) {
     const { cache, clock, random } = settings;
+    this.#clock = clock;
     const { emitter } = this;
     this.local = new Local(cache, clock, random, (error) => emitter.emit('alarm', { kind: 'storage', error }));
     this.session = new SessionKeeper(settings, this.local);
-    this.link = new Link((attempt) => this.session.approach(attempt), settings.webSocket, clock, random, {
-      state: (state) => this.#linked(state),
-      opened: (welcome) => this.#opened(welcome),
-      item: (item) => this.#item(item),
-      head: (useq) => this.#sync.headIs(useq),
-      closed: () => this.#sync.closed(),
-      cursor: () => this.#sync.position.cursor,
-    });
+    this.link = new Link(
+      (attempt, signal) => this.session.approach(attempt, signal),
+      settings.webSocket,
+      clock,
+      random,
+      {
+        state: (state) => this.#linked(state),
+        opened: (welcome) => this.#opened(welcome),
+        item: (item) => this.#item(item),
+        head: (useq) => this.#sync.headIs(useq),
+        closed: () => {
+          this.#stopWatch();
+          this.#sync.closed();
+        },
+        cursor: () => this.#sync.position.cursor,
+      },
+    );
     this.replica = new Replica(this.local, emitter, settings.cachedMessages, {
       hole: (conversation, first, last) => this.#background(this.#fill(conversation, first, last)),
       stub: (conversation) => this.#background(this.people.members(conversation)),
       read: (conversation) => this.reads.changed(conversation),
     });
     this.outbox = new Outbox(this.link, this.local, clock, random, {
-      changed: (item) => emitter.emit('sending', item),
+      changed: (item) => emitter.emit('sending', item as AnySending),
       refusal: (method, params) => refusalOf(method, params, this.#limits),
       stored: (item) => this.#stored(item),
       applied: (conversation, seq) => (this.replica.row(conversation)?.view.lastSeq ?? 0) >= seq,
@@ -77,11 +90,18 @@ export class Core {
     emitter.on('account', (account) => {
       this.account = account;
       this.people.learnt(account);
+      this.#background(this.session.renamed(account.handle));
     });
   }
 
   /** Reads the local copy. */
   async load(): Promise<void> {
+    // A cache that was emptied while it was in use has what was put since: the rest of the copy is gone.
+    if ((await this.local.get(KEYS.format)) === undefined) {
+      this.local.drop(KEYS.place);
+      for (const prefix of COPIED) this.local.drop(prefix);
+      this.local.put(KEYS.format, 1);
+    }
     const place = (await this.local.get(KEYS.place)) as Place | undefined;
     if (place !== undefined) {
       this.#place = place;
@@ -96,9 +116,15 @@ export class Core {
 
   watch(conversations: readonly string[]): void {
     this.watched = conversations;
+    this.#stopWatch();
     if (!this.link.ready) return;
-    this.link.request('watch', { conversations }, (answer) => {
-      if ('error' in answer && answer.error.retry === 'never') this.#fault(`watch: ${answer.error.detail}`);
+    // Of one that was left nothing comes, and it would have all of them refused.
+    const joined = conversations.filter((id) => this.replica.row(id)?.view.state !== 'left');
+    this.link.request('watch', { conversations: joined }, (answer) => {
+      if (!('error' in answer)) return;
+      const { retry, detail, retryAfterMs = CERTAIN_MS } = answer.error;
+      if (retry === 'never') this.#fault(`watch: ${detail}`);
+      else this.#stopWatch = this.#clock.after(retryAfterMs, () => this.watch(this.watched));
     });
   }
 
@@ -164,6 +190,7 @@ export class Core {
       });
     } else {
       this.replica.apply(entry);
+      if (entry.kind === 'membership' && this.watched.includes(entry.conversation)) this.watch(this.watched);
       if (entry.kind === 'message') {
         const { conversation, seq } = entry.message;
         this.outbox.dropApplied((id) => (id === conversation ? seq : 0));

@@ -1,7 +1,7 @@
 import type { Message, Result, User } from '@duolog/protocol';
 import type { LinkState } from './link.ts';
 import type { ConversationView } from './records.ts';
-import type { Sending } from './sending.ts';
+import type { AnySending } from './sending.ts';
 
 /** How the client stands to its server. */
 export type ClientState =
@@ -32,7 +32,7 @@ export interface ClientEvents {
   /** A conversation is new or changed. `client.conversations` has the list. */
   conversation: ConversationView;
   /** The state of a command of this device changed. */
-  sending: Sending;
+  sending: AnySending;
   /** Read positions of members of a watched conversation. */
   positions: { readonly conversation: string; readonly read: Result<'conversation.get'>['read'] };
   /** One's own handle or name changed. */

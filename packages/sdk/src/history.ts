@@ -3,7 +3,7 @@ import { LIMITS } from '@duolog/protocol';
 import type { Message } from '@duolog/protocol';
 import { Emitter } from './emitter.ts';
 import type { ClientEvents } from './events.ts';
-import { cachedPage, loadPage } from './messages.ts';
+import { loadPage } from './messages.ts';
 import type { Edge, PageOptions, PageSources } from './messages.ts';
 
 export class History {
@@ -15,6 +15,8 @@ export class History {
   /** Loads run one after another. */
   #loading: Promise<unknown> = Promise.resolve();
   #following = false;
+  /** There is nothing before the first message, or nobody asked: of memberships before this one only the server knows. */
+  #begun = false;
 
   constructor(conversation: string, sources: PageSources, events: Emitter<ClientEvents>) {
     this.conversation = conversation;
@@ -40,10 +42,9 @@ export class History {
   get hasOlder(): boolean {
     const row = this.#sources.replica.row(this.conversation);
     const first = this.#messages[0]?.seq;
-    return (
-      row !== undefined &&
-      (first === undefined ? row.view.lastSeq >= row.view.visibleFrom : first > row.view.visibleFrom)
-    );
+    if (row === undefined) return false;
+    const { lastSeq, visibleFrom } = row.view;
+    return first === undefined ? lastSeq >= visibleFrom : first > visibleFrom || (first > 1 && !this.#begun);
   }
 
   /** Whether there are newer messages than those of this window. */
@@ -85,6 +86,7 @@ export class History {
       const first = this.#messages[0];
       if (first === undefined || !this.hasOlder) return;
       const older = await this.#page({ before: first.seq }, options);
+      this.#begun = older.length === 0;
       this.#show([...older.filter((message) => message.seq < (this.#messages[0]?.seq ?? 0)), ...this.#messages]);
     });
   }
@@ -117,6 +119,7 @@ export class History {
   }
 
   #show(messages: readonly Message[]): void {
+    if (messages[0]?.seq !== this.#messages[0]?.seq) this.#begun = false;
     this.#messages = messages;
     this.#changes.emit('change', undefined);
   }
@@ -137,18 +140,15 @@ export class History {
     const next = this.#messages.length === 0 ? first : this.#last + 1;
     if (message.seq === next) this.#append([message]);
     // Something came behind a hole, or while a page was loading.
-    if (this.hasNewer) void this.#load(() => this.#extend());
+    if (this.hasNewer) this.#load(() => this.#extend()).catch(() => undefined);
   }
 
-  /** Takes what the cache has behind the end: what came while a page was loading, or behind a hole that is filled now. */
+  /** Takes what is behind the end: what came while a page was loading, behind a hole, or after one was away. */
   async #extend(): Promise<void> {
-    for (;;) {
-      const more =
-        this.#last === 0
-          ? []
-          : await cachedPage(this.#sources, this.conversation, { after: this.#last }, LIMITS.maxPage);
-      if (more.length === 0) return;
-      this.#append(more);
+    while (this.#last > 0 && this.hasNewer) {
+      const before = this.#last;
+      this.#append(await this.#page({ after: before }, { limit: LIMITS.maxPage }));
+      if (this.#last === before) return;
     }
   }
 }

@@ -2,7 +2,7 @@ export { Client, createClient } from './client.ts';
 export type { Waiting } from './client.ts';
 export type { ClientOptions } from './options.ts';
 export type { Alarm, ClientEvents, ClientState } from './events.ts';
-export type { Sending, SendingState } from './sending.ts';
+export type { AnySending, Sending, SendingState } from './sending.ts';
 export type { History } from './history.ts';
 export type { PageOptions } from './messages.ts';
 export type { ConversationView } from './records.ts';

@@ -25,6 +25,9 @@ export interface Approach {
   readonly hello: Omit<Params<'hello'>, 'versions'>;
 }
 
+/** Finds out how to connect; the signal ends the attempt. */
+type ApproachOf = (attempt: number, signal: AbortSignal) => Promise<Approach>;
+
 export interface LinkEvents {
   state(state: LinkState): void;
   opened(welcome: Result<'hello'>): void;
@@ -48,20 +51,20 @@ const CLOSED = {
 const stopError = (code: number): DuologError => {
   switch (code) {
     case CLOSED.tooLarge:
-      return new DuologError('tooLarge', 'The server refused a frame as too large.');
+      return new DuologError('tooLarge', 'A frame was too large.');
     case CLOSED.unauthenticated:
       return new DuologError('unauthenticated', 'This device is signed out.');
     case CLOSED.unsupportedVersion:
-      return new DuologError('unsupportedVersion', 'The server speaks no version that this client knows.');
+      return new DuologError('unsupportedVersion', 'There is no common protocol version.');
     default:
       return new DuologError('invalid', `The server closed the connection with code ${code}.`);
   }
 };
 
-export const closedError = (): DuologError => new DuologError('unavailable', 'The client is closed.');
+export const closedError = (): DuologError => new DuologError('unavailable', 'The client is not open.');
 
 export class Link {
-  readonly #approach: (attempt: number) => Promise<Approach>;
+  readonly #approach: ApproachOf;
   readonly #socket: SocketConstructor;
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -70,17 +73,12 @@ export class Link {
   #connection: Connection | undefined;
   #attempt = 0;
   #openedAt: number | undefined;
-  #byeUntil = 0;
+  /** The server asked to stay away: since when, and for how long. */
+  #away = { since: 0, ms: 0 };
   #stopTimer: () => void = () => undefined;
   #whenOpen: Deferred<Connection> = deferred();
 
-  constructor(
-    approach: (attempt: number) => Promise<Approach>,
-    socket: SocketConstructor,
-    clock: Clock,
-    random: () => number,
-    events: LinkEvents,
-  ) {
+  constructor(approach: ApproachOf, socket: SocketConstructor, clock: Clock, random: () => number, events: LinkEvents) {
     this.#approach = approach;
     this.#socket = socket;
     this.#clock = clock;
@@ -103,7 +101,7 @@ export class Link {
 
   /** Ends everything; with an error as `stopped`. Queries that wait are rejected. */
   stop(error?: DuologError): void {
-    if (this.#state.status === 'stopped' || (this.#state.status === 'idle' && error === undefined)) return;
+    if (this.#state.status === 'idle' || (this.#state.status === 'stopped' && error !== undefined)) return;
     this.#stopTimer();
     this.#set(error === undefined ? { status: 'idle' } : { status: 'stopped', error });
     this.#connection?.end(1000);
@@ -114,7 +112,7 @@ export class Link {
   /** The device woke up or its network is back: do not wait for timers. */
   wake(): void {
     if (this.#state.status === 'open') this.#connection?.probe();
-    else if (this.#state.status === 'waiting' && this.#clock.now() >= this.#byeUntil) {
+    else if (this.#state.status === 'waiting' && this.#awayMs() === 0) {
       this.#stopTimer();
       this.#connect();
     }
@@ -134,11 +132,11 @@ export class Link {
    * after 30 s without an answer or when the client is closed, or with the signal's reason.
    */
   async query<M extends MethodName>(method: M, params: Params<M>, signal?: AbortSignal): Promise<Result<M>> {
-    const { status } = this.#state;
-    if (status === 'idle' || status === 'stopped') throw closedError();
     const outcome = deferred<Result<M>>();
     let over = false;
     const ask = async (): Promise<void> => {
+      if (this.#state.status === 'stopped') throw this.#state.error;
+      if (this.#state.status === 'idle') throw closedError();
       const connection = await this.#whenOpen.promise;
       if (over) return;
       connection.request(method, params, (answer) => {
@@ -167,21 +165,31 @@ export class Link {
   #connect(): void {
     const attempt = this.#attempt;
     const connecting: LinkState = { status: 'connecting', attempt };
+    this.#away.ms = 0;
     this.#set(connecting);
     // An attempt that was overtaken by stop() is dropped; each attempt has a state of its own.
     const current = (): boolean => this.#state === connecting;
-    this.#approach(attempt).then(
-      (approach) => {
-        if (current()) this.#open(approach);
-      },
-      (error: unknown) => {
-        if (current())
-          this.#lost(
-            1006,
-            error instanceof DuologError ? error : new DuologError('internal', String(error), { cause: error }),
-          );
-      },
-    );
+    const abort = new AbortController();
+    const late = new DuologError('unavailable', 'The server did not answer in time.');
+    const stopTimer = this.#clock.after(ANSWER_MS, () => abort.abort(late));
+    this.#stopTimer = () => {
+      stopTimer();
+      abort.abort(closedError());
+    };
+    withSignal(this.#approach(attempt, abort.signal), abort.signal)
+      .finally(stopTimer)
+      .then(
+        (approach) => {
+          if (current()) this.#open(approach);
+        },
+        (error: unknown) => {
+          if (current())
+            this.#lost(
+              1006,
+              error instanceof DuologError ? error : new DuologError('internal', String(error), { cause: error }),
+            );
+        },
+      );
   }
 
   #open({ address, hello }: Approach): void {
@@ -191,18 +199,20 @@ export class Link {
     } catch (cause) {
       return this.stop(new DuologError('invalid', `No WebSocket could be made for ${address}.`, { cause }));
     }
+    const whenOpen = this.#whenOpen;
     const connection = new Connection(socket, hello, this.#clock, {
       opened: (welcome) => {
         this.#openedAt = this.#clock.now();
         this.#set({ status: 'open' });
-        this.#whenOpen.resolve(connection);
+        whenOpen.resolve(connection);
         this.#events.opened(welcome);
       },
       item: (item) => (item.type === 'bye' ? this.#bye(connection, item.reconnectAfterMs) : this.#events.item(item)),
       head: (useq) => this.#events.head(useq),
       closed: (code, error) => {
         this.#connection = undefined;
-        if (this.#state.status === 'open') this.#whenOpen = deferred();
+        // After `bye` there is a new one already.
+        if (this.#state.status === 'open' && this.#whenOpen === whenOpen) this.#whenOpen = deferred();
         if (this.#state.status === 'open' || this.#state.status === 'connecting') this.#lost(code, error);
         this.#events.closed();
       },
@@ -212,10 +222,16 @@ export class Link {
   }
 
   #bye(connection: Connection, reconnectAfterMs: number): void {
-    this.#byeUntil = this.#clock.now() + reconnectAfterMs;
+    this.#away = { since: this.#clock.now(), ms: reconnectAfterMs };
     // Queries from now on are for the next connection.
     this.#whenOpen = deferred();
     connection.drain();
+  }
+
+  /** How long to stay away yet; never longer than the server said, whatever the clock does. */
+  #awayMs(): number {
+    const { since, ms } = this.#away;
+    return Math.max(0, Math.min(ms, ms - (this.#clock.now() - since)));
   }
 
   #lost(code: number, error: DuologError | undefined): void {
@@ -225,10 +241,10 @@ export class Link {
     // Two clients with the same device replace each other: that must not become a race.
     if (this.#openedAt !== undefined && now - this.#openedAt >= GOOD_MS && code !== CLOSED.replaced) this.#attempt = 0;
     this.#openedAt = undefined;
-    const waitMs =
-      this.#byeUntil > now
-        ? this.#byeUntil - now
-        : Math.max(error?.facts.retryAfterMs ?? 0, backoffMs(this.#attempt, this.#random));
+    const ms = error?.facts.retryAfterMs;
+    if (ms !== undefined) this.#away = { since: now, ms };
+    const away = this.#awayMs();
+    const waitMs = ms === undefined && away > 0 ? away : Math.max(away, backoffMs(this.#attempt, this.#random));
     this.#set({
       status: 'waiting',
       attempt: this.#attempt++,

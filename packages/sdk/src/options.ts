@@ -44,10 +44,7 @@ export interface Settings extends SessionOptions {
 export const settingsOf = (options: ClientOptions): Settings => {
   const { clock = systemClock, webSocket = (globalThis as { WebSocket?: SocketConstructor }).WebSocket } = options;
   if (webSocket === undefined)
-    throw new DuologError(
-      'invalid',
-      'This platform has no WebSocket: pass one as `webSocket`, e.g. that of the package ws.',
-    );
+    throw new DuologError('invalid', 'This platform has no WebSocket: pass one as `webSocket`.');
   return {
     http: { url: options.url, fetch: options.fetch, clock },
     token: options.token,

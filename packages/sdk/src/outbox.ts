@@ -39,6 +39,8 @@ export class Outbox {
   #id = newOutboxId();
   #lastOrder = 0;
   #whenAnswered: () => void = () => undefined;
+  /** What was listed since something changed: of an entity, or of all. */
+  readonly #lists = new Map<string | undefined, readonly Item[]>();
 
   constructor(link: Link, local: Local, clock: Clock, random: () => number, events: OutboxEvents) {
     this.#link = link;
@@ -66,11 +68,20 @@ export class Outbox {
     }
   }
 
-  /** All commands that are not answered or whose outcome is not shown elsewhere yet, oldest first. */
-  get items(): readonly Item[] {
-    return [...[...this.#lanes.values()].flatMap((lane) => lane.items), ...this.#kept].toSorted(
-      (a, b) => a.order - b.order,
-    );
+  /**
+   * Commands that are not answered or whose outcome is not shown elsewhere yet, oldest first: of an entity, or all. The
+   * same array as long as none of them changed.
+   */
+  list(entity?: string): readonly Item[] {
+    let list = this.#lists.get(entity);
+    if (list === undefined) {
+      const lanes = [...this.#lanes.values()].flatMap(({ items }) => items);
+      list = [...lanes, ...this.#kept]
+        .filter((item) => entity === undefined || item.record.entity === entity)
+        .toSorted((a, b) => a.order - b.order);
+      this.#lists.set(entity, list);
+    }
+    return list;
   }
 
   /** Unanswered commands of an entity, oldest first. */
@@ -87,8 +98,8 @@ export class Outbox {
     if (error === undefined) {
       lane.items.push(item);
       this.#store(lane, [item]);
+      this.#changed(item);
     } else this.#keep(item);
-    this.#events.changed(item);
     return item as Sending as Sending<M>;
   }
 
@@ -106,7 +117,8 @@ export class Outbox {
   abandon(item: Item): void {
     const lane = this.#lanes.get(item.record.entity);
     item.forget?.();
-    if (lane !== undefined) this.#fail(lane, item, new DuologError('stale', 'The server was restored from a backup.').toWire());
+    if (lane !== undefined)
+      this.#fail(lane, item, new DuologError('stale', 'The server was restored from a backup.').toWire());
   }
 
   /** There is a connection: everything unanswered is sent again, as it was. */
@@ -117,6 +129,11 @@ export class Outbox {
       lane.laterMs = undefined;
       this.#pump(lane);
     }
+  }
+
+  /** Nothing is sent again by itself any more. */
+  close(): void {
+    for (const lane of this.#lanes.values()) lane.stopTimer();
   }
 
   /** Resolves once no message is of unknown outcome, or after `atMostMs`. */
@@ -166,12 +183,14 @@ export class Outbox {
 
   readonly #actions = {
     retry: (item: Item): Sending => {
-      if (item.state.status !== 'failed') return item;
+      if (item.state.status !== 'failed' || item.discarded) return item.anew ?? item;
       this.#actions.discard(item);
-      return this.add(item.record.entity, item.method, item.params);
+      return (item.anew = this.add(item.record.entity, item.method, item.params));
     },
     discard: (item: Item): void => {
-      if (item.state.status === 'failed') this.#drop(item);
+      if (item.state.status !== 'failed') return;
+      item.discarded = true;
+      this.#drop(item);
     },
   };
 
@@ -200,7 +219,7 @@ export class Outbox {
       item.forget = () => undefined;
       const forget = this.#link.request(method, params, (answer) => this.#answered(lane, item, answer), { outbox, n });
       if (item.inFlight) item.forget = forget;
-      this.#events.changed(item);
+      this.#changed(item);
     }
   }
 
@@ -263,14 +282,14 @@ export class Outbox {
     }
     lane.troubled = true;
     if (retry === 'later') lane.laterMs = Math.max(lane.laterMs ?? 0, retryAfterMs ?? 0);
-    this.#events.changed(item);
+    this.#changed(item);
   }
 
   #lose(item: Item): void {
     item.forget?.();
     item.forget = undefined;
     item.dangling = true;
-    this.#events.changed(item);
+    this.#changed(item);
   }
 
   #fail(lane: Lane<Item>, item: Item, error: WireError): void {
@@ -283,7 +302,6 @@ export class Outbox {
     if (item.method === 'message.send') this.#keep(item);
     else this.#drop(item);
     this.#whenSaved(lane, item);
-    this.#events.changed(item);
   }
 
   /** Nothing of this lane is under way and something has to be sent again: from the oldest on, after a while if it fails repeatedly. */
@@ -308,14 +326,20 @@ export class Outbox {
     lane.stopTimer = this.#clock.after(waitMs, goOn);
   }
 
+  #changed(item: Item): void {
+    this.#lists.clear();
+    this.#events.changed(item);
+  }
+
   #keep(item: Item): void {
     this.#kept.add(item);
     this.#local.put(KEYS.queued(item.order), item.record);
+    this.#changed(item);
   }
 
   #drop(item: Item): void {
     this.#kept.delete(item);
     this.#local.drop(KEYS.queued(item.order));
-    this.#events.changed(item);
+    this.#changed(item);
   }
 }

@@ -19,6 +19,8 @@ export interface Members {
 /** `user.get` takes as many ids at once. */
 const MAX_USERS = LIMITS.maxMembers;
 
+const NONE: Positions = {};
+
 export class People {
   readonly #link: Link;
   readonly #local: Local;
@@ -32,6 +34,7 @@ export class People {
     this.#local = local;
     this.#replica = replica;
     this.#emitter = emitter;
+    emitter.on('reset', () => this.#positions.clear());
   }
 
   /** Those of these users who exist; asked once while the program runs. */
@@ -64,7 +67,7 @@ export class People {
 
   /** Read positions of the members, as far as they are known: after `members`, and live while the conversation is watched. */
   positions(conversation: string): Positions {
-    return this.#positions.get(conversation) ?? {};
+    return this.#positions.get(conversation) ?? NONE;
   }
 
   moved(conversation: string, read: Positions): void {

@@ -5,7 +5,7 @@ import type { Ranges } from './ranges.ts';
 const place = (n: number): string => String(n).padStart(16, '0');
 
 export const KEYS = {
-  /** {@link Format} */
+  /** That the cache has had all that was put into it since it was new. */
   format: 'format',
   /** The `Session` of `http.ts`. */
   session: 'session',
@@ -31,6 +31,9 @@ export const KEYS = {
   lanes: 'x/',
   lane: (entity: string): string => `x/${entity}`,
 } as const;
+
+/** What a reset makes anew. */
+export const COPIED = [KEYS.conversations, KEYS.allMessages, KEYS.allMembers];
 
 /** Where this device is in its user's log (SYN4). */
 export interface Place {

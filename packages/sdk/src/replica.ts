@@ -6,7 +6,7 @@ import type { ClientEvents } from './events.ts';
 import { afterPrefix } from './local.ts';
 import type { Local } from './local.ts';
 import { fromSeq, rangeAt, withRange } from './ranges.ts';
-import { KEYS, viewOf } from './records.ts';
+import { COPIED, KEYS, viewOf } from './records.ts';
 import type { ConversationView, Row } from './records.ts';
 
 type EntryOf<K extends Entry['kind']> = Extract<Entry, { readonly kind: K }>;
@@ -96,7 +96,7 @@ export class Replica {
   /** Everything but outbox and drafts is dropped; these conversations are what there is (SYN3). */
   reset(conversations: readonly Conversation[], sameEpoch: boolean): void {
     const before = new Map(this.#rows);
-    for (const prefix of [KEYS.conversations, KEYS.allMessages, KEYS.allMembers]) this.#local.drop(prefix);
+    for (const prefix of COPIED) this.#local.drop(prefix);
     this.#rows.clear();
     this.#list = undefined;
     for (const conversation of conversations) {

@@ -29,11 +29,14 @@ export interface Sending<M extends CommandName = CommandName> {
   readonly state: SendingState<M>;
   /** Resolves once the server has stored it, rejects when it was refused. It may be pending for days: without a network it waits. */
   readonly stored: Promise<Result<M>>;
-  /** After `failed`: gives the same command anew, at the end of the queue, and drops this one. */
+  /** After `failed`: gives the same command anew, at the end of the queue, and drops this one; once, however often it is called. */
   retry(): Sending<M>;
   /** After `failed`: drops it. */
   discard(): void;
 }
+
+/** One of any kind; `method` tells which. */
+export type AnySending = { readonly [M in CommandName]: Sending<M> }[CommandName];
 
 interface SendingActions {
   retry(item: Item): Sending;
@@ -47,6 +50,9 @@ export class Item implements Sending, LaneItem {
   gap: number | undefined;
   /** Forgets the request under way. */
   forget: (() => void) | undefined;
+  discarded = false;
+  /** What was given anew in its place. */
+  anew: Sending | undefined;
   readonly #settled: Deferred<object> = deferred();
   readonly #actions: SendingActions;
   #state: SendingState = { status: 'queued' };

@@ -32,9 +32,10 @@ export class SessionKeeper {
   }
 
   /** Signs in if that has to be done, and asks for a server. Rejects with what makes that impossible. */
-  async approach(attempt: number): Promise<Approach> {
-    const { http, discover, clientName, background } = this.#options;
-    const token = this.#options.token ?? (await this.#signIn());
+  async approach(attempt: number, signal: AbortSignal): Promise<Approach> {
+    const { discover, clientName, background } = this.#options;
+    const http = { ...this.#options.http, signal };
+    const token = this.#options.token ?? (await this.#signIn(http));
     const about = {
       ...(clientName === undefined ? {} : { client: clientName }),
       ...(background ? { background } : {}),
@@ -51,8 +52,14 @@ export class SessionKeeper {
     this.#local.drop(KEYS.session);
   }
 
-  async #signIn(): Promise<string> {
-    const { credentials, http } = this.#options;
+  /** The account has another handle now: credentials with it are those of this session. */
+  async renamed(handle: string): Promise<void> {
+    const kept = (await this.#local.get(KEYS.session)) as KeptSession | undefined;
+    if (kept !== undefined && kept.handle !== handle) this.#local.put(KEYS.session, { ...kept, handle });
+  }
+
+  async #signIn(http: HttpOptions): Promise<string> {
+    const { credentials } = this.#options;
     const kept = (await this.#local.get(KEYS.session)) as KeptSession | undefined;
     if (kept !== undefined && (credentials === undefined || kept.handle === credentials.handle)) return kept.token;
     if (kept !== undefined) throw new DuologError('conflict', 'The cache belongs to another account.');

@@ -1,10 +1,11 @@
+import { DuologError } from '@duolog/protocol';
 import type { Cache, CacheChange, CacheRow } from './cache.ts';
 
 export interface IndexedDbOptions {
   /** Name of the database; one per account. */
   readonly name: string;
   /** The platform's `indexedDB` if left out. */
-  readonly factory?: IDBFactory;
+  readonly factory?: typeof globalThis extends { readonly indexedDB: infer F } ? F : unknown;
 }
 
 const STORE = 'rows';
@@ -23,6 +24,24 @@ const open = (factory: IDBFactory, name: string): Promise<IDBDatabase> => {
   request.addEventListener('upgradeneeded', () => void request.result.createObjectStore(STORE));
   return done(request);
 };
+
+/** A page that was left may take so long to let go. */
+const LOCK_MS = 2000;
+
+/**
+ * Takes the database for this page; returns what gives it back. Two clients over one cache would overwrite each other's
+ * commands. Where the platform has no locks, it is for the program to see to it.
+ */
+const lock = (name: string): Promise<() => void> =>
+  new Promise((resolve, reject) => {
+    const locks = (globalThis.navigator as Partial<Navigator> | undefined)?.locks;
+    if (locks === undefined) return resolve(() => undefined);
+    // It is held until the promise settles: what resolves that is what gives it back.
+    const inUse = new DuologError('conflict', `Another page uses the cache ${name}.`);
+    locks
+      .request(`duolog ${name}`, { signal: AbortSignal.timeout(LOCK_MS) }, () => new Promise<void>(resolve))
+      .catch(() => reject(inUse));
+  });
 
 const apply = (store: IDBObjectStore, change: CacheChange): void => {
   if ('put' in change) store.put(change.value, change.put);
@@ -58,10 +77,12 @@ const writeOnce = (db: IDBDatabase, changes: readonly CacheChange[]): Promise<vo
 
 /**
  * A cache in the browser's IndexedDB. WebKit drops connections of pages in the background: whatever fails is tried once
- * more over a new connection.
+ * more over a new connection. Rejects with `conflict` while another page or client uses the database.
  */
 export const indexedDbCache = ({ name, factory = indexedDB }: IndexedDbOptions): Cache => {
   let connection: Promise<IDBDatabase> | undefined;
+  let locked: Promise<() => void> | undefined;
+  let closed = false;
   // A write waits for the one before, so that the order holds when one of them has to be tried again.
   let written: Promise<unknown> = Promise.resolve();
 
@@ -87,6 +108,11 @@ export const indexedDbCache = ({ name, factory = indexedDB }: IndexedDbOptions):
     );
   };
   const twice = async <T>(work: (db: IDBDatabase) => Promise<T>): Promise<T> => {
+    if (closed) throw new Error('The cache is closed.');
+    await (locked ??= lock(name).catch((error: unknown) => {
+      locked = undefined;
+      throw error;
+    }));
     try {
       return await work(await connect());
     } catch {
@@ -118,6 +144,8 @@ export const indexedDbCache = ({ name, factory = indexedDB }: IndexedDbOptions):
     close: async () => {
       await written;
       await disconnect();
+      closed = true;
+      (await locked?.catch(() => undefined))?.();
     },
   };
 };

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test';
 import { CLOSE_CODES, DuologError } from '@duolog/protocol';
 import { memoryCache } from '../cache/memory.ts';
+import { createClient } from '../client.ts';
 import { logIn, signUp } from '../http.ts';
 import { settle } from '../testing/index.ts';
 import { newStage, until, watchClient } from './stage.ts';
@@ -388,6 +389,58 @@ test('logging out revokes the device, wipes the cache and closes the client', as
   expect(server.user(alice.user).devices).toEqual([]);
   expect(client.state.status).toBe('idle');
   expect(await cache.list('', '~')).toEqual([]);
+});
+
+test('logging out wipes what was written a moment ago too, and ends though its answer is lost', async () => {
+  const { live, server, alice, clock, direct } = newStage();
+  const cache = memoryCache();
+  const client = await live(alice, { cache });
+  await client.send(direct, 'bye').stored;
+  server.script('session.logOut', () => 'mute');
+  const done = client.logOut();
+  await clock.advance(60_000);
+  await done;
+  expect(server.user(alice.user).devices).toEqual([]);
+  expect(await cache.list('', '~')).toEqual([]);
+});
+
+test('logging out without a network fails and is not done later', async () => {
+  const { live, server, alice, clock } = newStage();
+  const client = await live(alice);
+  server.unreachable = true;
+  server.cut();
+  const failure = client.logOut().catch((error: unknown) => error);
+  await clock.advance(60_000);
+  expect(await failure).toMatchObject({ code: 'unavailable' });
+  server.unreachable = false;
+  await clock.advance(60_000);
+  expect(client.state.status).toBe('live');
+  expect(server.user(alice.user).devices).toHaveLength(1);
+});
+
+test('credentials with a handle that was claimed since are those of the kept session', async () => {
+  const { server, alice, clock } = newStage();
+  const cache = memoryCache();
+  const withHandle = (handle: string) =>
+    createClient({
+      url: server.url,
+      webSocket: server.webSocket,
+      fetch: server.fetch,
+      clock,
+      cache,
+      credentials: { handle, password: 'password', deviceName: 'x' },
+    });
+  const before = withHandle('alice');
+  await before.open();
+  await before.live();
+  await before.claimHandle('alicia').stored;
+  await settle();
+  await before.close();
+  const after = withHandle('alicia');
+  await after.open();
+  await after.live();
+  expect(after.user).toBe(alice.user);
+  await after.close();
 });
 
 test('a listener that throws disturbs neither the client nor other listeners, and its error is not lost', async () => {

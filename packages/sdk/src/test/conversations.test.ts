@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { DuologError } from '@duolog/protocol';
 import { memoryCache } from '../cache/memory.ts';
 import { settle } from '../testing/index.ts';
 import { newStage } from './stage.ts';
@@ -196,6 +197,44 @@ test('positions of a watched conversation come live, and watching goes on after 
   server.run(bob.user, 'conversation.read', { conversation: direct, seq: 2 });
   await settle();
   expect(client.positions(direct)).toMatchObject({ [bob.user]: 2 });
+});
+
+test('watching goes on after one was away, after a server that could not, and beside a group that was left', async () => {
+  const { live, server, clock, alice, bob, direct } = newStage();
+  const client = await live(alice);
+  const alarms: unknown[] = [];
+  client.on('alarm', (alarm) => alarms.push(alarm));
+  server.run(bob.user, 'group.create', { conversation: group, name: 'Team', members: [alice.user] });
+  await settle();
+  let refusals = 1;
+  server.script('watch', () =>
+    refusals-- > 0 ? { error: new DuologError('overloaded', 'later', { retryAfterMs: 500 }) } : undefined,
+  );
+  client.watch([direct, group]);
+  await clock.advance(600);
+  expect(server.connection.watched).toEqual([direct, group]);
+  server.run(bob.user, 'group.remove', { conversation: group, user: alice.user });
+  await settle();
+  expect(server.connection.watched).toEqual([direct]);
+  server.run(bob.user, 'group.add', { conversation: group, users: [alice.user] });
+  await settle();
+  expect(server.connection.watched).toEqual([direct, group]);
+  expect(alarms).toEqual([]);
+});
+
+test('positions do not outlive the server that told them', async () => {
+  const { live, server, clock, alice, bob, direct } = newStage();
+  const client = await live(alice);
+  const backup = server.backup();
+  server.say(alice.user, direct, 'one');
+  server.run(bob.user, 'conversation.read', { conversation: direct, seq: 1 });
+  await settle();
+  await client.members(direct);
+  expect(client.positions(direct)[bob.user]).toBe(1);
+  expect(client.positions(direct)).toBe(client.positions(direct));
+  server.restore(backup);
+  await clock.advance(5_000);
+  expect(client.positions(direct)[bob.user]).toBeUndefined();
 });
 
 test('users are asked for once, and known offline', async () => {

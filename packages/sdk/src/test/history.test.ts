@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test';
+import { DuologError } from '@duolog/protocol';
 import { memoryCache } from '../cache/memory.ts';
 import { settle } from '../testing/index.ts';
 import { newStage, until, watchClient } from './stage.ts';
@@ -199,4 +200,56 @@ test('who left and came back reads both memberships, and nothing of the time bet
   await window.latest();
   expect(seqs(window)).toEqual([5, 6]);
   expect(alarms).toEqual([]);
+});
+
+test('a window goes on after its reader left and came back, and after a hole that could not be fetched', async () => {
+  const stage = newStage();
+  const { server, alice, bob, clock, direct } = stage;
+  const conversation = 'g.aaaaaaaaaaaaaaaaaaaa';
+  const client = await stage.live(alice);
+  server.run(bob.user, 'group.create', { conversation, name: 'Team', members: [alice.user] });
+  server.say(bob.user, conversation, 'before');
+  await settle();
+  const window = client.history(conversation);
+  await window.latest();
+  server.run(bob.user, 'group.remove', { conversation, user: alice.user });
+  server.say(bob.user, conversation, 'between');
+  server.run(bob.user, 'group.add', { conversation, users: [alice.user] });
+  server.say(bob.user, conversation, 'after');
+  await settle();
+  await until(() => !window.hasNewer);
+  expect(seqs(window)).toEqual([1, 2, 3, 5, 6]);
+
+  sayMany(stage, 1);
+  await settle();
+  const other = client.history(direct);
+  await other.latest();
+  server
+    .conversation(direct)
+    .messages.push({ conversation: direct, seq: 2, kind: 'text', sender: bob.user, at: 1, text: '2' });
+  const stop = server.script('message.list', () => ({ error: new DuologError('overloaded') }));
+  sayMany(stage, 1);
+  await settle();
+  stop();
+  sayMany(stage, 1);
+  await clock.advance(1_000);
+  expect(seqs(other)).toEqual([1, 2, 3, 4]);
+});
+
+test('what came before the present membership is asked for once', async () => {
+  const stage = newStage();
+  const { server, alice, bob } = stage;
+  const conversation = 'g.aaaaaaaaaaaaaaaaaaaa';
+  server.run(bob.user, 'group.create', { conversation, name: 'Team', members: [] });
+  server.run(bob.user, 'group.add', { conversation, users: [alice.user] });
+  const client = await stage.live(alice);
+  const window = client.history(conversation);
+  await window.latest();
+  const { visibleFrom = 0 } = client.conversation(conversation) ?? {};
+  expect(visibleFrom).toBeGreaterThan(1);
+  expect([seqs(window)[0], window.hasOlder]).toEqual([visibleFrom, true]);
+  const before = lists(stage);
+  await window.older();
+  await window.older();
+  expect([seqs(window)[0], window.hasOlder, lists(stage) - before]).toEqual([visibleFrom, false, 1]);
 });

@@ -471,3 +471,41 @@ test('the same device signed in anew numbers in a new outbox [COM10]', async () 
   expect(outboxes(stage).size).toBe(2);
   expect(textsOn(server, direct)).toEqual(['one', 'two']);
 });
+
+test('a failed command is given anew once, however often it is asked for', async () => {
+  const { live, server, alice, direct } = newStage();
+  const client = await live(alice);
+  const stop = server.script('message.send', () => refuse('forbidden'));
+  const failed = client.send(direct, 'once');
+  await until(() => failed.state.status === 'failed');
+  stop();
+  const [again, twice] = [failed.retry(), failed.retry()];
+  expect(twice).toBe(again);
+  await again.stored;
+  await settle();
+  expect(textsOn(server, direct)).toEqual(['once']);
+  failed.discard();
+  expect(client.sendings()).toEqual([]);
+});
+
+test('a list of commands stays the same array until one of them changes, and every change is told', async () => {
+  const { live, server, alice, bob, direct } = newStage();
+  const client = await live(alice);
+  // What follows a lost entry waits until it is pulled: the answer comes before the entry.
+  server.traffic = ({ direction, data }) =>
+    direction === 'toClient' && String(data).includes('lost on the way') ? 'drop' : 'pass';
+  server.say(bob.user, direct, 'lost on the way');
+  await settle();
+  const told: string[] = [];
+  client.on('sending', ({ state }) => told.push(state.status));
+  const none = [client.sendings(), client.sendings(direct)];
+  expect([client.sendings(), client.sendings(direct)]).toEqual(none);
+  expect(client.sendings()).toBe(none[0] ?? []);
+  const sending = client.send(direct, 'x');
+  const queued = client.sendings(direct);
+  expect(queued).toEqual([sending]);
+  expect(client.sendings(direct)).toBe(queued);
+  await sending.stored;
+  expect(told).toEqual(['queued', 'sending', 'stored']);
+  expect(client.sendings(direct)).not.toBe(queued);
+});

@@ -448,3 +448,24 @@ test('an own long text is kept whole, and the list has its beginning [SYN8]', as
   await window.latest();
   expect(window.messages[0]?.text).toBe(text);
 });
+
+test('a cache that was emptied while it was in use is not believed by the next start [SYN3]', async () => {
+  const { live, server, alice, bob, direct } = newStage();
+  const cache = memoryCache();
+  const first = await live(alice, { cache });
+  server.say(bob.user, direct, 'before');
+  await settle();
+  await cache.write([{ from: '', to: '~' }]);
+  server.run(bob.user, 'direct.create', { user: bob.user });
+  await first.createDirect(alice.user).stored;
+  await settle();
+  await first.close();
+  const second = await live(alice, { cache });
+  expect(second.conversations.map(({ conversation }) => conversation)).toContain(direct);
+  await second.close();
+  // What is whole is not fetched again.
+  const before = syncs(server);
+  const third = await live(alice, { cache });
+  expect(third.conversation(direct)?.lastSeq).toBe(1);
+  expect(syncs(server)).toBe(before);
+});
