@@ -91,11 +91,13 @@ const openCopy = async (options: CheckOptions): Promise<Checked> => {
     known = [...inFiles, ...tables.map(sentenceOf)];
     if (list !== undefined) await listTablesAnew(copy);
     db = await openDatabase(copy, { create: false, writeBufferBytes: LEVEL_LIMITS.writeBufferBytes });
-    const found = [...(await checkInstallation(db, options, gaps))];
+    const found = await checkInstallation(db, options, gaps);
     await nameShelves(db, gaps);
     const places = await createPlaces(db, layout.isLog, LEVEL_LIMITS.areaChars);
     const store = levelStore({ db, places, alarm: () => undefined, decode: decodeAnything });
-    found.push(...(await faultsOfChain({ db, store, places, layout }, Infinity)));
+    const inChain = await faultsOfChain({ db, store, places, layout }, Infinity);
+    // Batches are lost with a log, and nothing says whose rows were in them. A table may have held what the chain lacks.
+    const lost = inLogs.length > 0 || (inChain.length > 0 && tables.length === 0);
     const damage = inFiles.map(sentence);
     // Which keys a table held is in the list.
     for (const table of tables)
@@ -103,8 +105,8 @@ const openCopy = async (options: CheckOptions): Promise<Checked> => {
     const opened = db;
     return {
       store,
-      damage: [...damage, ...found.map(sentence)],
-      doubt: doubtOf(db, gaps, layout.isLog),
+      damage: [...damage, ...[...found, ...inChain].map(sentence)],
+      doubt: doubtOf(db, lost ? [ANY] : gaps, layout.isLog),
       close: async () => {
         await opened.close();
         await rm(copy, { recursive: true, force: true });

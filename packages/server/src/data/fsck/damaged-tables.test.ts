@@ -222,6 +222,26 @@ test.each(LISTS)(
   },
 );
 
+test('where batches are lost with a damaged log, nothing is called whole [STO9]', async () => {
+  const { directory } = tablesOfCopy();
+  const level = await rig.open(directory);
+  const claim = await claimed(level);
+  for (let n = 1; n <= 20; n++) {
+    const rows = [{ partition: 'p/0', key: `accepted/${n}`, value: '1{"stamp":1}' }];
+    const stamp = claim.stamp + n;
+    await level.ledger.commit({ partition: 0, claim: claim.id, stamp, rows, drops: [], parcels: [], grown: [] });
+  }
+  await rig.close(level);
+  const [log = ''] = filesOf(directory, /\.log$/).filter((file) => statSync(file).size > 0);
+  expect((await lookAt(directory)).report.conversations).toEqual({ whole: DIRECTS.length, damaged: 0, unsure: 0 });
+  flipByte(log, Math.floor(statSync(log).size / 2));
+  const { report } = await lookAt(directory);
+  expect(report.faults[0]?.what).toStartWith(`the log ${basename(log)} is damaged at byte `);
+  expect(report.conversations).toEqual({ whole: 0, damaged: 0, unsure: DIRECTS.length });
+  expect(report.users).toEqual({ whole: 0, damaged: 0, unsure: USERS.length });
+  expect(reportLines(report).join('\n')).toContain('may have held something newer');
+});
+
 test('a running server looks around its damaged tables too, while it writes on [STO11]', async () => {
   const { directory, tables } = tablesOfCopy();
   const level = await rig.open(directory);
