@@ -236,6 +236,7 @@ export class Core {
         conversation,
         after,
         limit: Math.min(LIMITS.maxPage, last - after),
+        hole: after < first,
       });
       if (messages.length === 0) return;
       this.replica.fetched(conversation, messages);

@@ -170,7 +170,7 @@ export class Link {
     // An attempt that was overtaken by stop() is dropped; each attempt has a state of its own.
     const current = (): boolean => this.#state === connecting;
     const abort = new AbortController();
-    const late = new DuologError('unavailable', 'The server did not answer in time.');
+    const late = new DuologError('unavailable', 'No answer arrived in time.');
     const stopTimer = this.#clock.after(ANSWER_MS, () => abort.abort(late));
     this.#stopTimer = () => {
       stopTimer();

@@ -23,7 +23,7 @@ export interface PageSources {
 }
 
 /** Messages from the cache alone: those that follow the edge without a hole. */
-export const cachedPage = async (
+const cachedPage = async (
   { local, replica }: PageSources,
   conversation: string,
   edge: Edge,

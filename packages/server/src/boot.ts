@@ -88,13 +88,22 @@ const settingsOf = ({ messagesPerSecond, conversationsPerMinute }: Config) => ({
   conversationsPerMinute,
 });
 
-const composeContext = (config: Config, { store, epoch, tokens }: Engines, node: Node, { alarm }: Alarms): Context => ({
+const composeContext = (
+  config: Config,
+  { store, epoch, tokens }: Engines,
+  node: Node,
+  { alarm, metrics }: Watch,
+): Context => ({
   queries: createQueries({ store, epoch, alarm }),
   clock,
   passwords: createPasswords({ atOnce: config.hashesAtOnce, waiting: config.hashesAtOnce * WAITING_PER_HASH }),
   tokens,
   servers: { find: () => chooseServers(node.nodes(), Math.random) },
   rates: createRates(clock, { ...RATE_SETTINGS, ...settingsOf(config) }),
+  holes: metrics.counter({
+    name: 'duolog_holes_total',
+    help: 'Holes that clients saw: messages that should have come with entries. Anything but 0 is an alarm.',
+  }),
   limits: { ...LIMITS, ...settingsOf(config) },
 });
 

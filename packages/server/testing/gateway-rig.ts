@@ -238,6 +238,7 @@ export class GatewayRig {
       tokens: createTokens('a secret for tests that is long enough'),
       servers: { find: () => ['ws://127.0.0.1/v1/connect'] },
       rates: createRates(clock, { ...RATE_SETTINGS, ...options.rates }),
+      holes: metrics.counter({ name: 'duolog_holes_total', help: 'Holes.' }),
       limits: LIMITS,
     };
     const { edge } = this.node;

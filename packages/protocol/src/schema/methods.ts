@@ -247,6 +247,9 @@ export const METHODS = {
       before: optional(integer('Messages with a smaller seq', 1)),
       after: optional(integer('Messages with a larger seq')),
       limit: page,
+      hole: optional(
+        boolean('These should have come with entries and did not (SYN12): the server counts it as an alarm'),
+      ),
     },
     result: {
       messages: array('The messages', MESSAGE, 'maxPage'),

@@ -338,6 +338,10 @@ test('a hole in a conversation is reported and fetched [SYN12]', async () => {
   server.say(bob.user, direct, 'four');
   await until(() => window.messages.length === 4, 'the hole is filled');
   expect(alarms).toEqual([{ kind: 'hole', conversation: direct, first: 2, last: 3 }]);
+  const asked = server.requests.filter(({ method }) => method === 'message.list').map(({ params }) => params);
+  expect(asked.filter((params) => (params as { hole?: boolean }).hole === true)).toMatchObject([
+    { after: 1, limit: 2 },
+  ]);
   expect(window.messages.map(({ text }) => text)).toEqual(['one', 'two', 'three', 'four']);
   expect(messages.map(({ seq }) => seq).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4]);
   expect(client.conversation(direct)?.unread).toBe(4);

@@ -2,6 +2,7 @@
 import type { Limits } from '@duolog/protocol';
 import type { Queries } from '../data/queries.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { Counter } from '../ports/metrics.ts';
 import type { Passwords } from '../ports/passwords.ts';
 import type { Tokens } from '../ports/tokens.ts';
 import type { Rates } from './rates.ts';
@@ -19,6 +20,8 @@ export interface Context {
   readonly tokens: Tokens;
   readonly servers: ChatServers;
   readonly rates: Rates;
+  /** Holes that clients saw in what entries brought them (SYN12): there should be none. */
+  readonly holes: Counter;
   /** As told in `welcome`: the protocol's, or settings where they are ones. */
   readonly limits: Limits;
 }

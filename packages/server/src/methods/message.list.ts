@@ -5,6 +5,9 @@ import type { QueryHandler } from './handler.ts';
 
 export const messageList: QueryHandler<'message.list', Context> = {
   kind: 'query',
-  answer: async ({ conversation, before, after, limit }, caller, { queries }) =>
-    queries.history(signedIn(caller).user, conversation, { before, after, limit: limit ?? LIMITS.maxPage }),
+  answer: async ({ conversation, before, after, limit, hole }, caller, { queries, holes }) => {
+    const { user } = signedIn(caller);
+    if (hole === true) holes.add();
+    return queries.history(user, conversation, { before, after, limit: limit ?? LIMITS.maxPage });
+  },
 };

@@ -268,6 +268,17 @@ test('sync answers a run after the cursor in pages, up to the head at least [SYN
   expect([second.more, second.entries.map(({ useq }) => useq)]).toEqual([false, [8, 9, 10]]);
 });
 
+test('a hole that a client tells of is counted [SYN12]', async () => {
+  const rig = await GatewayRig.open();
+  const { a, conversation } = await rig.pair();
+  const asked = { conversation, after: 0, limit: 1 };
+  const page = await a.result('message.list', asked);
+  expect(await a.result('message.list', { ...asked, hole: false })).toEqual(page);
+  expect(rig.metrics.text()).toContain('\nduolog_holes_total 0\n');
+  expect(await a.result('message.list', { ...asked, hole: true })).toEqual(page);
+  expect(rig.metrics.text()).toContain('\nduolog_holes_total 1\n');
+});
+
 test('another epoch and a cursor beyond the head get a reset [SYN3]', async () => {
   const rig = await GatewayRig.open();
   const { b } = await rig.pair();
