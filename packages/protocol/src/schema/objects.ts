@@ -76,7 +76,7 @@ export const ENTRIES = {
     kind: choice('Kind of entry', 'membership'),
     conversation: conversationId('The conversation'),
     state: choice('What one is now', 'joined', 'left'),
-    name: optional(text('The group’s name', 'maxNameLength')),
+    name: optional(text('The group’s name; with `left` the one it had then', 'maxNameLength')),
     joinSeq: integer('Last seq before one joined; one’s first message is joinSeq + 1'),
     visibleFrom: integer('First seq one may read', 1),
     leaveSeq: optional(integer('With `left`: the last seq one may read')),
@@ -142,7 +142,7 @@ export const MEMBER = object('A member of a conversation', {
 export const CONVERSATION = object('A conversation as one of its members sees it', {
   conversation: conversationId('The conversation'),
   kind: conversationKind,
-  name: optional(text('Name of a group', 'maxNameLength')),
+  name: optional(text('Name of a group; after leaving, the one it had then', 'maxNameLength')),
   state: choice('Whether one is a member now', 'joined', 'left'),
   joinSeq: integer('Last seq before one joined'),
   visibleFrom: integer('First seq one may read', 1),

@@ -284,7 +284,16 @@ test('an owner removes a member, who still learns of it, and of nothing after [C
   expect(removed.result).toEqual({ seq: 2 });
   expect(ofKind(removed.parcels, 'message')[0]?.to).toEqual([alice, bob, carol]);
   expect(ofKind(removed.parcels, 'membership')).toEqual([
-    { kind: 'membership', to: [bob], conversation: group, state: 'left', joinSeq: 0, visibleFrom: 1, leaveSeq: 2 },
+    {
+      kind: 'membership',
+      to: [bob],
+      conversation: group,
+      name: 'Trio',
+      state: 'left',
+      joinSeq: 0,
+      visibleFrom: 1,
+      leaveSeq: 2,
+    },
   ]);
   expect(removed.parcels.map(({ kind }) => kind)).toEqual(['message', 'membership']);
   expect(removed.rows).toContainEqual({
@@ -295,6 +304,12 @@ test('an owner removes a member, who still learns of it, and of nothing after [C
   const later = accepted(removed.state, alice, send('bob is gone'));
   expect(ofKind(later.parcels, 'message')[0]?.to).toEqual([alice, carol]);
   expect(refusal(removed.state, bob, send('am I?')).code).toBe('notFound');
+});
+
+test('who leaves is told what the group is called at that moment [CON4]', () => {
+  const renamed = after(trio, [alice, { kind: 'rename', name: 'Three' }]);
+  const left = accepted(renamed, carol, { kind: 'leave' });
+  expect(ofKind(left.parcels, 'membership')).toMatchObject([{ to: [carol], state: 'left', name: 'Three' }]);
 });
 
 test('others neither remove nor rename, and nothing changes [CON6] [CON11]', () => {

@@ -34,6 +34,7 @@ export type Parcel =
       readonly to: readonly UserId[];
       readonly conversation: ConversationId;
       readonly state: 'joined' | 'left';
+      /** What the group is called at that moment. With `left`, parcels of older versions lack it. */
       readonly name?: string;
       readonly joinSeq: number;
       readonly visibleFrom: number;

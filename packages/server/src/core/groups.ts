@@ -35,15 +35,10 @@ const applyChange = (
     ...placed(conversation, logPartition, seq, encodeMessage(body)),
   ];
   const parcels: Parcel[] = [];
+  const name = change.roster.name === undefined ? {} : { name: change.roster.name };
   if (change.joined !== undefined && change.joined.length > 0) {
     const membership = { state: 'joined', joinSeq: seq - 1, visibleFrom: seq } as const;
-    parcels.push({
-      kind: 'membership',
-      to: change.joined,
-      conversation,
-      ...(change.roster.name === undefined ? {} : { name: change.roster.name }),
-      ...membership,
-    });
+    parcels.push({ kind: 'membership', to: change.joined, conversation, ...name, ...membership });
   }
   parcels.push(messageParcel(conversation, seq, now, body, change.audience));
   let former = state.former;
@@ -52,7 +47,8 @@ const applyChange = (
     const ended = [...(state.former[user] ?? []), { visibleFrom, leaveSeq: seq }];
     former = { ...state.former, [user]: ended };
     rows.push({ partition: conversationKey(conversation), key: formerKey(user), value: encodeJson(ended) });
-    parcels.push({ kind: 'membership', to: [user], conversation, state: 'left', joinSeq, visibleFrom, leaveSeq: seq });
+    const membership = { state: 'left', joinSeq, visibleFrom, leaveSeq: seq } as const;
+    parcels.push({ kind: 'membership', to: [user], conversation, ...name, ...membership });
   }
   return {
     ok: true,

@@ -129,6 +129,8 @@ export interface InConversation {
   readonly visibleFrom: number;
   readonly readSeq: number;
   readonly leaveSeq?: number;
+  /** After leaving a group: what it was called then. Rows of older versions lack it. */
+  readonly name?: string;
 }
 export interface Holder {
   /** Undefined: the handle was released and is free. */

@@ -125,7 +125,7 @@ test('joining is an entry, and a row of the user with the read position at the s
   });
 });
 
-test('the entry of joining a group names it, that of leaving says where it ended [CON4]', () => {
+test('the entry of joining a group names it, that of leaving says where it ended and what it was called [CON4]', () => {
   const joining = takeUserParcel(
     user,
     { ...joined, conversation: group, name: 'Trio', joinSeq: 7, visibleFrom: 8 },
@@ -134,13 +134,15 @@ test('the entry of joining a group names it, that of leaving says where it ended
   expect(fieldsOf(joining)).toMatchObject({ state: 'joined', name: 'Trio', joinSeq: 7, visibleFrom: 8 });
   const leaving = takeUserParcel(
     joining.state,
-    { ...joined, conversation: group, state: 'left', joinSeq: 7, visibleFrom: 8, leaveSeq: 12 },
+    { ...joined, conversation: group, state: 'left', name: 'Duo', joinSeq: 7, visibleFrom: 8, leaveSeq: 12 },
     now,
   );
+  expect(joining.state.conversation).not.toHaveProperty('name');
   expect(fieldsOf(leaving)).toEqual({
     kind: 'membership',
     conversation: group,
     state: 'left',
+    name: 'Duo',
     joinSeq: 7,
     visibleFrom: 8,
     leaveSeq: 12,
@@ -151,7 +153,31 @@ test('the entry of joining a group names it, that of leaving says where it ended
     visibleFrom: 8,
     leaveSeq: 12,
     readSeq: 7,
+    name: 'Duo',
   });
+});
+
+const leftTrio = takeUserParcel(
+  user,
+  { ...joined, conversation: group, state: 'left', name: 'Trio', leaveSeq: 12 },
+  now,
+).state;
+
+test('the name of a group that was left outlives reading on, and ends with joining again [CON4] [CON8]', () => {
+  const read = accepted(leftTrio, { kind: 'read', conversation: group, seq: 9 });
+  expect(read.state.conversation).toMatchObject({ state: 'left', readSeq: 9, name: 'Trio' });
+  const again = takeUserParcel(
+    read.state,
+    { ...joined, conversation: group, name: 'Quartet', joinSeq: 20, visibleFrom: 21 },
+    now,
+  );
+  expect(again.state.conversation).toEqual({ state: 'joined', joinSeq: 20, visibleFrom: 21, readSeq: 20 });
+});
+
+test('a parcel of an older version that tells of leaving has no name, and the row has none [COM11] [CON4]', () => {
+  const leaving = takeUserParcel(user, { ...joined, conversation: group, state: 'left', leaveSeq: 12 }, now);
+  expect(fieldsOf(leaving)).not.toHaveProperty('name');
+  expect(leaving.state.conversation).toEqual({ state: 'left', joinSeq: 0, visibleFrom: 1, leaveSeq: 12, readSeq: 0 });
 });
 
 test('joining again begins unread after the pause, and a higher read position stays [CON8] [CON12]', () => {

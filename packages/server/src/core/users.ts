@@ -154,14 +154,16 @@ const takeMembership = (
   const { conversation, joinSeq, visibleFrom, leaveSeq } = parcel;
   const readSeq = Math.max(state.conversation?.readSeq ?? 0, joinSeq);
   const left = leaveSeq === undefined ? {} : { leaveSeq };
+  const name = parcel.name === undefined ? {} : { name: parcel.name };
   const changed = withConversation(state, conversation, {
     state: parcel.state,
     joinSeq,
     visibleFrom,
     readSeq,
     ...left,
+    // A member learns the name from the conversation; only who left goes on with the one there was (CON4).
+    ...(parcel.state === 'left' ? name : {}),
   });
-  const name = parcel.name === undefined ? {} : { name: parcel.name };
   const decided = appendFields(
     changed.state,
     { kind: 'membership', conversation, state: parcel.state, ...name, joinSeq, visibleFrom, ...left },

@@ -19,7 +19,7 @@ import { readLogHead } from './log-head.ts';
 import type { LogHead } from './log-head.ts';
 import type { Damaged } from './log-run.ts';
 
-/** The object of a conversation as JSON text. Who left does not learn what the group is called later. */
+/** The object of a conversation as JSON text. For who left the group is called what it was called then (CON4). */
 const conversationJson = (
   conversation: ConversationId,
   own: InConversation | undefined,
@@ -32,7 +32,7 @@ const conversationJson = (
   const fields = {
     conversation,
     kind: roster.kind,
-    name: state === 'joined' ? roster.name : undefined,
+    name: state === 'joined' ? roster.name : own?.name,
     state,
     joinSeq,
     visibleFrom,

@@ -2,8 +2,10 @@ import { expect, test } from 'bun:test';
 import { openChat, say } from '../../testing/open-chat.ts';
 import { alice, asks, carol, group, numbered } from '../../testing/people.ts';
 import { PumpRig } from '../../testing/pump-rig.ts';
+import { takeUserParcel } from '../core/users.ts';
 import { RECORD_FORMATS } from '../data/journal-ledger/records.ts';
 import type { Batch } from '../ports/ledger.ts';
+import { rowBytes, takingBytes } from './sizes.ts';
 
 const [format] = RECORD_FORMATS;
 /** A batch as the journal keeps it. */
@@ -48,6 +50,25 @@ test('groups of a hundred that are made at once do not burst a batch [COM1] [LIM
   await rig.results(...groups.map((id) => asks(`c/${id}`, alice, { kind: 'createGroup', name, members })));
   for (const batch of owner.batches) expect(sizeOf(batch)).toBeLessThanOrEqual(700_000);
 });
+
+test.each(['joined', 'left'] as const)(
+  'what taking a membership adds is counted from above, a long name wherever it is kept: %s [COM1]',
+  (state) => {
+    const parcel = {
+      kind: 'membership',
+      to: [alice],
+      conversation: group,
+      state,
+      name: '\u0001'.repeat(64),
+      joinSeq: 1_000_000,
+      visibleFrom: 1_000_001,
+      ...(state === 'left' ? { leaveSeq: 2_000_000 } : {}),
+    } as const;
+    const user = { user: alice, head: 1_000_000, log: { bucket: 244 }, account: undefined, conversation: undefined };
+    const { rows } = takeUserParcel(user, parcel, 0);
+    expect(rows.reduce((sum, row) => sum + rowBytes(row), 0)).toBeLessThanOrEqual(takingBytes(parcel));
+  },
+);
 
 test.each(['\u0001', '"', '中'])(
   'messages of %j to a hundred members in sixty-four partitions make records that fit [COM1] [COM5]',

@@ -12,7 +12,7 @@ import type { Answer, Outbox } from '../core/outbox.ts';
 const ROW_FRAME = 16;
 /** Row of an entry that points to a message, and its share of the digest. */
 const ENTRY_BYTES = 128;
-/** Entry and row of a membership, but for the name. */
+/** Entry and row of a membership, but for the name: who joins has it in the entry, who left in both. */
 const MEMBERSHIP_BYTES = 512;
 /** Account with all its devices, and the entry that tells of the change. */
 const ACCOUNT_BYTES = 12_288;
@@ -54,7 +54,10 @@ export const takingBytes = (parcel: Parcel): number => {
     case 'message':
       return parcel.to.length * ENTRY_BYTES;
     case 'membership':
-      return parcel.to.length * (MEMBERSHIP_BYTES + (parcel.name?.length ?? 0) * JSON_UNIT_BYTES);
+      return (
+        parcel.to.length *
+        (MEMBERSHIP_BYTES + (parcel.state === 'left' ? 2 : 1) * (parcel.name?.length ?? 0) * JSON_UNIT_BYTES)
+      );
     case 'account':
     case 'handle':
       return ACCOUNT_BYTES;
@@ -101,6 +104,9 @@ export const commandBytes = ({ command }: Envelope, members: number, shares: num
       );
     case 'add':
       return ROSTER_BYTES + command.users.length * 2 * (MEMBERSHIP_BYTES + LIMITS.maxNameLength * JSON_UNIT_BYTES);
+    case 'remove':
+    case 'leave':
+      return ROSTER_BYTES + 2 * (MEMBERSHIP_BYTES + 2 * LIMITS.maxNameLength * JSON_UNIT_BYTES);
     default:
       return ROSTER_BYTES;
   }

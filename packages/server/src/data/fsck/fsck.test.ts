@@ -313,6 +313,19 @@ test('answers that no message belongs to are no fault: changes that change nothi
   expect(report.faults).toEqual([]);
 });
 
+test('rows of groups that were left are whole with the name of then and, of older versions, without [STO9] [COM11]', async () => {
+  const world = await openWorld();
+  await world.results(asks(`c/${group}`, bob, { kind: 'leave' }));
+  expect((await fsck(await storeOf(world))).faults).toEqual([]);
+  const older = await storeOf(world, (rows) =>
+    change(rows, `u/${bob} in/${group}`, (value) => {
+      expect(value).toContain(',"name":"Hiking"');
+      return value.replace(',"name":"Hiking"', '');
+    }),
+  );
+  expect((await fsck(older)).faults).toEqual([]);
+});
+
 test('faults of the files come with the report, and many faults stay few lines [STO9]', async () => {
   const report = await fsck(await storeOf(rig), [
     { what: 'the table 000005.ldb has 1 damaged of 9 blocks', unread: [] },
