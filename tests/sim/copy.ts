@@ -11,7 +11,7 @@ export const messageHash = (message: Message): string =>
 /** What an entry that is no message makes of a user's conversations. */
 export const foldEntry = (rows: Map<string, Row>, entry: Entry): void => {
   if (entry.kind === 'membership') {
-    const { conversation, joinSeq, visibleFrom, leaveSeq } = entry;
+    const { conversation, state, joinSeq, visibleFrom, leaveSeq, name } = entry;
     const before = rows.get(conversation);
     const readSeq = Math.max(before?.readSeq ?? 0, joinSeq);
     const lastSeq = leaveSeq ?? Math.max(before?.lastSeq ?? 0, joinSeq);
@@ -22,6 +22,8 @@ export const foldEntry = (rows: Map<string, Row>, entry: Entry): void => {
       readSeq,
       lastSeq,
       ...(leaveSeq === undefined ? {} : { leaveSeq }),
+      // A member's copy follows the messages that tell of names; only after leaving it stays what the entry says.
+      ...(state === 'joined' || name === undefined ? {} : { name }),
     });
   } else if (entry.kind === 'read') {
     const row = rows.get(entry.conversation);

@@ -62,9 +62,10 @@ const resetRows = (rows: MemoryRows, user: string): readonly Row[] =>
     .range(`u/${user}`, { after: CONVERSATION_ROWS, before: `${CONVERSATION_ROWS}~`, limit: 10_000 })
     .map(({ key, value }) => {
       const conversation = key.slice(CONVERSATION_ROWS.length);
-      const { joinSeq, visibleFrom, readSeq, leaveSeq } = decodeJson<InConversation>(value);
+      const { joinSeq, visibleFrom, readSeq, leaveSeq, name } = decodeJson<InConversation>(value);
       const lastSeq = leaveSeq ?? Math.max(joinSeq, logOf(rows, `c/${conversation}`).length);
-      return { conversation, joinSeq, visibleFrom, readSeq, lastSeq, ...(leaveSeq === undefined ? {} : { leaveSeq }) };
+      const left = { ...(leaveSeq === undefined ? {} : { leaveSeq }), ...(name === undefined ? {} : { name }) };
+      return { conversation, joinSeq, visibleFrom, readSeq, lastSeq, ...left };
     });
 
 type Untimed = HistoryEvent extends infer E ? (E extends HistoryEvent ? Omit<E, 'atUs'> : never) : never;

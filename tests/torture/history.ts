@@ -134,6 +134,8 @@ export interface Row {
   readonly visibleFrom: number;
   /** Absent: a member still. */
   readonly leaveSeq?: number;
+  /** After leaving a group: what it was called then. */
+  readonly name?: string;
   readonly readSeq: number;
   /** The newest seq the user may read. */
   readonly lastSeq: number;

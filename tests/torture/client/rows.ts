@@ -4,11 +4,11 @@ import type { WireConversation, WireEntry } from './wire.ts';
 export type Rows = Map<string, WireConversation>;
 
 const takeMembership = (rows: Rows, entry: WireEntry): void => {
-  const { conversation = '', joinSeq = 0, visibleFrom = 1, leaveSeq } = entry;
+  const { conversation = '', joinSeq = 0, visibleFrom = 1, leaveSeq, name } = entry;
   const old = rows.get(conversation);
   const readSeq = Math.max(old?.readSeq ?? 0, joinSeq);
   const row = { conversation, joinSeq, visibleFrom, readSeq, lastSeq: old?.lastSeq ?? 0 };
-  rows.set(conversation, leaveSeq === undefined ? row : { ...row, leaveSeq });
+  rows.set(conversation, leaveSeq === undefined ? row : { ...row, leaveSeq, ...(name === undefined ? {} : { name }) });
 };
 
 /** Takes an applied entry into the rows. */

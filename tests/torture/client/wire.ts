@@ -28,6 +28,7 @@ export interface WireEntry {
   readonly joinSeq?: number;
   readonly visibleFrom?: number;
   readonly leaveSeq?: number;
+  readonly name?: string;
 }
 
 export interface WireError {
@@ -77,16 +78,26 @@ export interface WireConversation {
   readonly joinSeq: number;
   readonly visibleFrom: number;
   readonly leaveSeq?: number;
+  readonly name?: string;
   readonly readSeq: number;
   readonly lastSeq: number;
 }
 
-/** Unread as a client shows it. */
-export const rowOf = ({ conversation, joinSeq, visibleFrom, leaveSeq, readSeq, lastSeq }: WireConversation): Row => ({
+/** Unread as a client shows it; a name only where it is fixed, after leaving. */
+export const rowOf = ({
+  conversation,
+  joinSeq,
+  visibleFrom,
+  leaveSeq,
+  name,
+  readSeq,
+  lastSeq,
+}: WireConversation): Row => ({
   conversation,
   joinSeq,
   visibleFrom,
   ...(leaveSeq === undefined ? {} : { leaveSeq }),
+  ...(leaveSeq === undefined || name === undefined ? {} : { name }),
   readSeq,
   lastSeq,
   unread: Math.max(0, lastSeq - Math.max(readSeq, joinSeq)),

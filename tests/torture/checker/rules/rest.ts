@@ -8,7 +8,7 @@ import { firstAskedAtUs, firstOk, mayBeUndone, say, settledAtUs, type Case, type
 const show = (row: Row | undefined): string =>
   row === undefined
     ? 'nothing'
-    : `joined ${row.joinSeq}, from ${row.visibleFrom}, left ${row.leaveSeq ?? '-'}, read ${row.readSeq}, last ${row.lastSeq}, unread ${row.unread ?? '-'}`;
+    : `joined ${row.joinSeq}, from ${row.visibleFrom}, left ${row.leaveSeq ?? '-'} ${JSON.stringify(row.name ?? '')}, read ${row.readSeq}, last ${row.lastSeq}, unread ${row.unread ?? '-'}`;
 
 const checkEqual = (user: string, rests: readonly RestEvent[], { findings }: Case): void => {
   const [one, ...others] = rests;

@@ -239,6 +239,18 @@ export const REST_PLANTS: readonly Plant[] = [
   },
   {
     rule: 12,
+    name: 'a fresh device calls a group that was left otherwise than the others do',
+    plant: (history) =>
+      map(history, (event) => {
+        if (event.type !== 'rest' || event.source !== 'reset') return event;
+        const rows = event.rows.map((row) =>
+          row.leaveSeq === undefined ? row : { ...row, name: 'its name of today' },
+        );
+        return { ...event, rows };
+      }),
+  },
+  {
+    rule: 12,
     name: 'a replay does not know of a conversation',
     plant: (history) => changeRest(history, 'replay', (event) => ({ ...event, rows: event.rows.slice(1) })),
   },
