@@ -57,9 +57,11 @@ const say = (
   return message;
 };
 
+/** Begins a membership; those that ended before stay readable (CON8). */
 const join = (call: Call, conversation: FakeConversation, user: FakeUser): void => {
   const joinSeq = conversation.messages.length;
   const visibleFrom = joinSeq + 1;
+  const last = user.memberships.get(conversation.conversation);
   conversation.members.set(user.user, conversation.members.get(user.user) ?? 'member');
   user.memberships.set(conversation.conversation, {
     state: 'joined',
@@ -67,6 +69,8 @@ const join = (call: Call, conversation: FakeConversation, user: FakeUser): void 
     visibleFrom,
     leaveSeq: undefined,
     readSeq: joinSeq,
+    former:
+      last === undefined ? [] : [...(last.former ?? []), { visibleFrom: last.visibleFrom, leaveSeq: last.leaveSeq }],
   });
   const name = conversation.name === undefined ? {} : { name: conversation.name };
   call.append(user, {
@@ -88,12 +92,14 @@ const depart = (call: Call, conversation: FakeConversation, user: FakeUser, acti
   const { seq } = say(call, conversation, { change: { action, users: [user.user] } }, audience);
   const membership = user.memberships.get(conversation.conversation);
   if (membership !== undefined) {
-    Object.assign(membership, { state: 'left', leaveSeq: seq });
+    const nameThen = conversation.name;
+    Object.assign(membership, { state: 'left', leaveSeq: seq, nameThen });
     const { joinSeq, visibleFrom } = membership;
     call.append(user, {
       kind: 'membership',
       conversation: conversation.conversation,
       state: 'left',
+      ...(nameThen === undefined ? {} : { name: nameThen }),
       joinSeq,
       visibleFrom,
       leaveSeq: seq,

@@ -82,7 +82,9 @@ export const QUERIES: { readonly [M in Query]: (call: Call, params: Params<M>) =
   },
   'conversation.get': (call, { conversation: id }) => {
     const { conversation, membership } = seen(call, id);
-    const users = [...conversation.members].map(([user, role]) => ({
+    // Who left sees neither who is there now nor what they do.
+    const present = membership.state === 'joined' ? [...conversation.members] : [];
+    const users = present.map(([user, role]) => ({
       user,
       role,
       at: call.world.users.get(user)?.memberships.get(id),

@@ -34,12 +34,23 @@ export interface FakeUser {
   readonly memberships: Map<string, Membership>;
 }
 
+/** Seqs one may read, both ends included. */
+interface Interval {
+  readonly visibleFrom: number;
+  readonly leaveSeq: number | undefined;
+}
+
+/** The newest membership. */
 export interface Membership {
   state: 'joined' | 'left';
   joinSeq: number;
   visibleFrom: number;
   leaveSeq: number | undefined;
   readSeq: number;
+  /** With `left`: what the group was called then. */
+  nameThen?: string | undefined;
+  /** Memberships that ended before this one, oldest first: what they let one read stays readable (CON8). */
+  readonly former?: readonly Interval[];
 }
 
 export interface FakeConversation {
@@ -97,9 +108,11 @@ export const addDevice = (user: FakeUser, name: string, now: number): FakeDevice
   return device;
 };
 
-/** What one may read of a conversation. */
-export const visible = (conversation: FakeConversation, { visibleFrom, leaveSeq }: Membership): readonly Message[] =>
-  conversation.messages.slice(visibleFrom - 1, leaveSeq);
+/** What one may read of a conversation, over all one’s memberships. */
+export const visible = (conversation: FakeConversation, membership: Membership): readonly Message[] =>
+  [...(membership.former ?? []), membership].flatMap(({ visibleFrom, leaveSeq }) =>
+    conversation.messages.slice(visibleFrom - 1, leaveSeq),
+  );
 
 export const viewFor = (
   conversation: FakeConversation,
@@ -107,11 +120,12 @@ export const viewFor = (
   previewLength: number,
 ): Conversation => {
   const { state, joinSeq, visibleFrom, leaveSeq, readSeq } = membership;
+  const name = state === 'left' ? membership.nameThen : conversation.name;
   const last = visible(conversation, membership).at(-1);
   return {
     conversation: conversation.conversation,
     kind: conversation.kind,
-    ...(conversation.name === undefined ? {} : { name: conversation.name }),
+    ...(name === undefined ? {} : { name }),
     state,
     joinSeq,
     visibleFrom,
