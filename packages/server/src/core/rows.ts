@@ -148,6 +148,26 @@ export const decodeJson = <T>(value: string): T => {
   return JSON.parse(value.slice(1)) as T;
 };
 
+const MEMBERS = ',"members":[';
+/**
+ * Of a roster's row, what it says of the conversation and of one user; undefined if that is no member. Where the members stand
+ * last only the one is decoded: a list of conversations reads hundreds of rosters with a hundred members each.
+ */
+export const decodeRosterFor = (
+  value: string,
+  user: UserId,
+): Omit<Roster, 'members'> & { readonly member: RosterMember | undefined } => {
+  const end = value.indexOf(MEMBERS);
+  if (end < 0 || !value.endsWith('}]}')) {
+    const { members, ...rest } = decodeJson<Roster>(value);
+    return { ...rest, member: members.find((member) => member.user === user) };
+  }
+  // Quotes inside of texts are escaped, so nothing else looks like it.
+  const at = value.indexOf(`{"user":${JSON.stringify(user)},`, end);
+  const member = at < 0 ? undefined : (JSON.parse(value.slice(at, value.indexOf('}', at) + 1)) as RosterMember);
+  return { ...decodeJson<Omit<Roster, 'members'>>(`${value.slice(0, end)}}`), member };
+};
+
 /** Which command a message was: with the message's sender, seq and time, all that its outbox has to remember (COM10). */
 export interface MessageOrigin {
   readonly outbox: OutboxId;

@@ -1,8 +1,7 @@
 /** What one may read of a conversation. The conversation itself decides (COM6): its roster, and who was in it before. */
-import type { ConversationId, UserId } from '@duolog/protocol';
-import { memberOf } from '../core/conversation-state.ts';
-import { KEYS, conversationKey, decodeJson, formerKey } from '../core/rows.ts';
-import type { FormerMember, Roster } from '../core/rows.ts';
+import type { ConversationId, ConversationKind, UserId } from '@duolog/protocol';
+import { KEYS, conversationKey, decodeJson, decodeRosterFor, formerKey } from '../core/rows.ts';
+import type { FormerMember } from '../core/rows.ts';
 import type { RowRef } from '../ports/store.ts';
 
 /** Numbers one may read, both ends included. */
@@ -21,7 +20,11 @@ export interface Access {
   readonly leaveSeq?: number;
   /** All that one may read, ascending, apart from each other; a member's last one has no end. */
   readonly spans: readonly Span[];
-  readonly roster: Roster;
+  readonly kind: ConversationKind;
+  /** Its name now. */
+  readonly name: string | undefined;
+  /** The row of its roster. */
+  readonly rosterValue: string;
 }
 
 /** The rows that {@link accessOf} needs, all of one Store partition. */
@@ -55,10 +58,9 @@ export const accessOf = (
   formerValue: string | undefined,
 ): Access | undefined => {
   if (rosterValue === undefined) return undefined;
-  const roster = decodeJson<Roster>(rosterValue);
+  const { kind, name, member } = decodeRosterFor(rosterValue, user);
   const former = formerValue === undefined ? [] : decodeJson<readonly FormerMember[]>(formerValue);
   const spans = former.map(({ visibleFrom, leaveSeq }) => ({ from: visibleFrom, to: leaveSeq }));
-  const member = memberOf(roster, user);
   if (member !== undefined) {
     const { visibleFrom, joinSeq } = member;
     return {
@@ -66,12 +68,15 @@ export const accessOf = (
       visibleFrom,
       joinSeq,
       spans: joinedSpans([...spans, { from: visibleFrom, to: Infinity }]),
-      roster,
+      kind,
+      name,
+      rosterValue,
     };
   }
   const last = former.at(-1);
   if (last === undefined) return undefined;
-  return { state: 'left', visibleFrom: last.visibleFrom, leaveSeq: last.leaveSeq, spans: joinedSpans(spans), roster };
+  const { visibleFrom, leaveSeq } = last;
+  return { state: 'left', visibleFrom, leaveSeq, spans: joinedSpans(spans), kind, name, rosterValue };
 };
 
 /** The spans as far as the log goes. */

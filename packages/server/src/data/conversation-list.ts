@@ -10,7 +10,7 @@ import {
   logRow,
   userKey,
 } from '../core/rows.ts';
-import type { InConversation, Positions } from '../core/rows.ts';
+import type { InConversation, Positions, Roster } from '../core/rows.ts';
 import type { Store } from '../ports/store.ts';
 import { accessOf, accessRows, lastReadable } from './access.ts';
 import type { Access } from './access.ts';
@@ -18,6 +18,7 @@ import { openConversation } from './history.ts';
 import { readLogHead } from './log-head.ts';
 import type { LogHead } from './log-head.ts';
 import type { Damaged } from './log-run.ts';
+import { countWithin } from './page.ts';
 
 /** The object of a conversation as JSON text. For who left the group is called what it was called then (CON4). */
 const conversationJson = (
@@ -27,12 +28,12 @@ const conversationJson = (
   lastSeq: number,
   lastMessage: string | undefined,
 ): string => {
-  const { state, visibleFrom, leaveSeq, roster } = access;
+  const { state, kind, visibleFrom, leaveSeq } = access;
   const joinSeq = access.joinSeq ?? own?.joinSeq ?? visibleFrom - 1;
   const fields = {
     conversation,
-    kind: roster.kind,
-    name: state === 'joined' ? roster.name : own?.name,
+    kind,
+    name: state === 'joined' ? access.name : own?.name,
     state,
     joinSeq,
     visibleFrom,
@@ -92,7 +93,8 @@ export const readConversations = async (
   const items = seen.map(({ conversation, own, access, lastSeq }, i) =>
     conversationJson(conversation, own, access, lastSeq, messages[i]),
   );
-  return `{"conversations":[${items.join(',')}],"more":${rows.length > limit}}`;
+  const count = countWithin(items);
+  return `{"conversations":[${items.slice(0, count).join(',')}],"more":${rows.length > limit || count < items.length}}`;
 };
 
 /** The result of `conversation.get`: the conversation, its members and how far they have read. */
@@ -120,7 +122,7 @@ export const readConversation = async (
     last === undefined ? undefined : decodeMessage(last),
   );
   // Who left sees neither who is there now nor what they do.
-  const present = access.state === 'joined' ? access.roster.members : [];
+  const present = access.state === 'joined' ? decodeJson<Roster>(access.rosterValue).members : [];
   const positions = positionsValue === undefined ? {} : decodeJson<Positions>(positionsValue);
   const members = present.map(({ user: id, role, joinSeq }) => ({ user: id, role, joinSeq }));
   const read = Object.fromEntries(present.map(({ user: id, joinSeq }) => [id, positions[id] ?? joinSeq]));

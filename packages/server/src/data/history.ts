@@ -9,6 +9,7 @@ import type { Access, Span } from './access.ts';
 import { readLogHead } from './log-head.ts';
 import { readSpan } from './log-run.ts';
 import type { Damaged } from './log-run.ts';
+import { countWithin } from './page.ts';
 
 /** Which messages: those before a seq, those after one (or between), or the newest. */
 export interface HistoryPage {
@@ -80,8 +81,12 @@ export const readHistory = async (
   const { parts, more } = pageOf(spansUpTo(access.spans, head), page);
   const entity = conversationKey(conversation);
   const read = await Promise.all(parts.map(({ from, to }) => readSpan(store, entity, from, to, damaged)));
-  const messages = read.flat().map(decodeMessage).join(',');
-  return `{"messages":[${messages}],"lastSeq":${lastReadable(access, head)},"more":${more}}`;
+  const messages = read.flat().map(decodeMessage);
+  // A page that goes back keeps the newest.
+  const forward = page.after !== undefined;
+  const count = countWithin(forward ? messages : messages.toReversed());
+  const kept = forward ? messages.slice(0, count) : messages.slice(messages.length - count);
+  return `{"messages":[${kept.join(',')}],"lastSeq":${lastReadable(access, head)},"more":${more || count < messages.length}}`;
 };
 
 /** The result of `message.get`: one message with its whole text. */

@@ -6,6 +6,7 @@ import type { RowRef, Store } from '../ports/store.ts';
 import { readLogHead } from './log-head.ts';
 import { readRun } from './log-run.ts';
 import type { Damaged } from './log-run.ts';
+import { countWithin } from './page.ts';
 
 /** The cursor a device has: of which epoch, and the last number it applied. No epoch: it has none yet. */
 export interface Cursor {
@@ -24,8 +25,13 @@ export type SyncPage =
     }
   | { readonly state: 'reset'; readonly head: number };
 
-/** Entries as they travel, from their rows; `first` is the number of the first. */
-const spliced = async (store: Store, values: readonly string[], first: number, damaged: Damaged): Promise<string> => {
+/** Entries as they travel, from their rows, as many as make a page; `first` is the number of the first. */
+const spliced = async (
+  store: Store,
+  values: readonly string[],
+  first: number,
+  damaged: Damaged,
+): Promise<{ readonly entries: string; readonly count: number }> => {
   const pointed: RowRef[] = [];
   const rows = values.map((value) => {
     const row = decodeEntry(value);
@@ -34,8 +40,7 @@ const spliced = async (store: Store, values: readonly string[], first: number, d
   });
   const messages = pointed.length === 0 ? [] : await store.getMany(pointed);
   let taken = 0;
-  let entries = '';
-  for (const [i, row] of rows.entries()) {
+  const items = rows.map((row, i) => {
     let fields = row.kind === 'fields' ? row.fields : '';
     if (row.kind === 'pointer') {
       const message = messages[taken++];
@@ -44,9 +49,10 @@ const spliced = async (store: Store, values: readonly string[], first: number, d
         throw damaged(`an entry points to ${row.conversation} number ${row.seq}, which is missing`);
       fields = messageFields(decodeMessage(message));
     }
-    entries += i === 0 ? entryItem(first, fields) : `,${entryItem(first + i, fields)}`;
-  }
-  return entries;
+    return entryItem(first + i, fields);
+  });
+  const count = countWithin(items);
+  return { entries: items.slice(0, count).join(','), count };
 };
 
 /** A page of at most `limit` entries (at most 1,000) after the cursor. `epoch` is the store's. */
@@ -70,13 +76,8 @@ export const readSync = async (
   if (values.length === 0 && head !== cursor.useq) return { state: 'reset', head };
   const last = cursor.useq + values.length;
   head = Math.max(head, last);
-  return {
-    state: 'run',
-    head,
-    entries: await spliced(store, values, cursor.useq + 1, damaged),
-    count: values.length,
-    more: last < head,
-  };
+  const { entries, count } = await spliced(store, values, cursor.useq + 1, damaged);
+  return { state: 'run', head, entries, count, more: cursor.useq + count < head };
 };
 
 /** The page as the result of `sync`. */

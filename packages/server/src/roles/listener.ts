@@ -62,6 +62,9 @@ const socketHandlers = (gateway: Gateway | undefined): WebSocketHandler<Data> =>
   message: ({ data: { connection } }, frame) => {
     if (connection !== undefined) gateway?.message(connection, frame);
   },
+  ping: ({ data: { connection } }) => {
+    if (connection !== undefined) gateway?.pinged(connection);
+  },
   drain: ({ data: { connection } }) => {
     if (connection !== undefined) gateway?.drained(connection);
   },

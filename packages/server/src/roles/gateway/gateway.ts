@@ -48,6 +48,8 @@ export interface Gateway {
   open(socket: Socket): Connection | undefined;
   /** A frame came: text, or bytes. */
   message(connection: Connection, data: string | Uint8Array): void;
+  /** A ping frame came; the runtime has answered it. */
+  pinged(connection: Connection): void;
   /** The socket took what waited, or some of it. */
   drained(connection: Connection): void;
   /** The socket is closed, whoever closed it. */
@@ -122,6 +124,7 @@ class RunningGateway implements Gateway, Desk {
       pushAnswer: (connection, item) => writer.pushAnswer(connection, item),
       hello: createSigningIn({ context, settings, seats, counts, routes, writer, log, end, ticksOf }),
       watch: (connection, id, params) => this.#watch(connection, id, params),
+      connections: () => this.#size,
       broken: (connection, cause) => {
         log.error('a request broke its connection', {}, cause);
         this.#end(connection, 'internal');
@@ -166,6 +169,14 @@ class RunningGateway implements Gateway, Desk {
     else if (isTooLong(data, connection.state === 'new' ? LIMITS.maxSignInBytes : LIMITS.maxFrameBytes))
       this.#end(connection, 'tooLarge');
     else this.#requests.take(connection, data);
+  }
+
+  pinged(connection: Connection): void {
+    if (connection.state === 'ended') return;
+    // Who asks and does not take the answers would have them pile up.
+    if (connection.socket.getBufferedAmount() > this.#options.settings.stopEntriesBytes)
+      this.#end(connection, 'slowReader');
+    else this.#rate(connection);
   }
 
   drained(connection: Connection): void {
@@ -230,13 +241,16 @@ class RunningGateway implements Gateway, Desk {
   #takeBeat(connection: Connection, bytes: Uint8Array): void {
     if (connection.state === 'new' || decodeBeat(bytes) === undefined) return this.#end(connection, 'badFrame');
     this.counts.beats += 1;
-    if (!this.#seats.spend(connection.seat)) {
-      if (this.#seats.exceed(connection.seat) > this.#options.settings.maxExcess) this.#end(connection, 'abuse');
-      return;
-    }
-    if (connection.state !== 'open') return;
+    if (!this.#rate(connection) || connection.state !== 'open') return;
     this.#beatView.setFloat64(1, this.#seats.head(connection.seat));
     this.#writer.sendBytes(connection, this.#beat);
+  }
+
+  /** Whether one more frame without an answer is within the rate. */
+  #rate(connection: Connection): boolean {
+    if (this.#seats.spend(connection.seat)) return true;
+    if (this.#seats.exceed(connection.seat) > this.#options.settings.maxExcess) this.#end(connection, 'abuse');
+    return false;
   }
 
   #watch(connection: Connection, id: number, params: unknown): void {

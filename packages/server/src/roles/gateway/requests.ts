@@ -4,6 +4,7 @@ import type { MethodName, OutboxId, WireError } from '@duolog/protocol';
 import { METHODS, isCommand, isMethodName } from '@duolog/protocol/schema';
 import type { Call, Dispatch } from '../dispatch.ts';
 import { wireError } from '../dispatch.ts';
+import { isIntricate } from '../shape.ts';
 import type { Connection, EndConnection } from './connection.ts';
 import type { GatewayCounts } from './counts.ts';
 import type { Seats } from './seats.ts';
@@ -36,8 +37,11 @@ interface RawRequest {
 const RATE_WAIT_MS = 1_000;
 /** Characters of a request that count as one more request: long ones take their time to read. */
 const LENGTH_OF_ONE = 16_384;
-/** Characters of an answer that count as one more request. */
-const ANSWER_OF_ONE = 65_536;
+/** Characters of an answer that count as one more request: as many as are made in the time of a short one. */
+const ANSWER_OF_ONE = 16_384;
+const ANSWER_OF: { readonly [M in MethodName]?: number } = { 'conversation.list': 1_024, sync: 8_192 };
+/** Characters of a query, at most: they wait, and none needs as many. */
+const MAX_QUERY_LENGTH = 8_192;
 const costOf = (length: number): number => 1 + Math.floor(length / LENGTH_OF_ONE);
 const isPlainObject = (value: unknown): value is RawRequest =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -47,6 +51,7 @@ const invalid = (detail: string, field: string): WireError => wireError('invalid
 const OVERLOADED = wireError('overloaded', 'Too many requests of this connection are unanswered.', {
   retryAfterMs: RATE_WAIT_MS,
 });
+const LONG_QUERY = invalid(`A query has at most ${MAX_QUERY_LENGTH} characters.`, 'params');
 const CROWDED = wireError('overloaded', 'Too many requests wait at this server.', { retryAfterMs: RATE_WAIT_MS });
 const NOT_YET = wireError('unavailable', 'Hello is not answered yet.', { retryAfterMs: 100 });
 const DRAINING = wireError('unavailable', 'This server is draining; connect anew.', { retryAfterMs: RATE_WAIT_MS });
@@ -90,6 +95,8 @@ export const createRequests = (options: {
   /** The first request of a connection. */
   readonly hello: (connection: Connection, id: number, params: unknown) => void;
   readonly watch: (connection: Connection, id: number, params: unknown) => void;
+  /** How many there are. */
+  readonly connections: () => number;
   /** Something failed that cannot: a fault of ours. */
   readonly broken: (connection: Connection, cause: unknown) => void;
 }): Requests => {
@@ -157,16 +164,16 @@ export const createRequests = (options: {
   const query = (connection: Connection, id: number, call: Call): void => {
     if (connection.reading < settings.maxReading && connection.lag === undefined) {
       connection.reading += 1;
-      void dispatch(call, queryAnswers(connection), id);
+      void dispatch(call, queryAnswers(connection, ANSWER_OF[call.method] ?? ANSWER_OF_ONE), id);
     } else (connection.waiting ??= []).push({ id, call });
   };
 
-  const queryAnswers = (connection: Connection) => ({
+  const queryAnswers = (connection: Connection, ofOne: number) => ({
     answered: (id: number, resultJson: string): void => {
       connection.reading -= 1;
       finish(connection);
       if (connection.state !== 'ended') {
-        seats.charge(connection.seat, Math.floor(resultJson.length / ANSWER_OF_ONE));
+        seats.charge(connection.seat, Math.floor(resultJson.length / ofOne));
         options.pushAnswer(connection, replyItem(id, resultJson));
       }
       resume(connection);
@@ -200,13 +207,18 @@ export const createRequests = (options: {
     refuseNow(connection, id, error);
   };
 
-  /** Why nothing more is taken from this connection at the moment. */
-  const busy = (connection: Connection): WireError | undefined => {
+  /** Where too much waits, each connection has its share of it: who has little under way is served, whatever others hold. */
+  const isCrowded = (connection: Connection, length: number): boolean =>
+    totalLength > settings.maxTotalLength &&
+    connection.underWayLength + length > settings.maxTotalLength / Math.max(1, options.connections());
+
+  /** Why a request of this length is not taken from this connection at the moment. */
+  const busy = (connection: Connection, length: number): WireError | undefined => {
     if (closed) return DRAINING;
     if (connection.state === 'joining') return NOT_YET;
     if (connection.underWay >= settings.maxUnderWay || connection.underWayLength > settings.maxUnderWayLength)
       return OVERLOADED;
-    return totalLength > settings.maxTotalLength ? CROWDED : undefined;
+    return isCrowded(connection, length) ? CROWDED : undefined;
   };
 
   const request = (connection: Connection, raw: unknown, length: number): void => {
@@ -220,21 +232,24 @@ export const createRequests = (options: {
     const named = methodOf(raw.method);
     if ('error' in named) return refuseNow(connection, id, named.error);
     const { method } = named;
-    const reason = busy(connection);
+    const reason = busy(connection, length);
     if (reason !== undefined) return refuseNow(connection, id, reason);
     if (isNew) return options.hello(connection, id, raw.params);
     const number = numberOf(method, raw);
     if (number !== undefined && 'code' in number) return refuseNow(connection, id, number);
+    const isQuery = METHODS[method].kind === 'query';
+    if (isQuery && length > MAX_QUERY_LENGTH) return refuseNow(connection, id, LONG_QUERY);
     begin(connection, length);
     const params = raw.params ?? {};
     if (method === 'watch') return options.watch(connection, id, params);
     const call: Call = { method, params, caller: connection, outbox: number?.outbox, n: number?.n };
-    if (METHODS[method].kind === 'command') command(connection, id, call);
-    else query(connection, id, call);
+    if (isQuery) query(connection, id, call);
+    else command(connection, id, call);
   };
 
   return {
     take: (connection, frame) => {
+      if (isIntricate(frame)) return end(connection, 'badFrame');
       let value: unknown;
       try {
         value = JSON.parse(frame);

@@ -24,6 +24,8 @@ export interface GatewaySettings {
   readonly stopEntriesBytes: number;
   /** Waiting bytes above which a connection is closed (SYN9). */
   readonly maxSendQueueBytes: number;
+  /** The same of all connections together: then the one with most of them is closed. */
+  readonly maxTotalWaitingBytes: number;
   /** A connection with waiting bytes that takes none of them for this long is closed. */
   readonly stalledMs: number;
   /** Malformed requests after which a connection is closed; they are forgiven at half each quarter of a minute or so. */
@@ -48,6 +50,7 @@ const GATEWAY_SETTINGS: GatewaySettings = {
   maxReading: 4,
   stopEntriesBytes: LIMITS.maxSendQueueBytes / 4,
   maxSendQueueBytes: LIMITS.maxSendQueueBytes,
+  maxTotalWaitingBytes: 256 * 1024 * 1024,
   stalledMs: 30_000,
   maxFaults: 64,
   maxExcess: 2_000,

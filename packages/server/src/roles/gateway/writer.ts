@@ -50,6 +50,8 @@ export const createWriter = (options: {
   let gathered: Connection[] = [];
   let flushing = false;
   const slow = new Set<Connection>();
+  /** Bytes that wait for all of them. */
+  let waitingBytes = 0;
 
   const flush = (): void => {
     flushing = false;
@@ -95,6 +97,11 @@ export const createWriter = (options: {
     return true;
   };
 
+  const noteWaiting = (lag: Lag, bytes: number): void => {
+    waitingBytes += bytes - lag.waitingBytes;
+    lag.waitingBytes = bytes;
+  };
+
   const noteSent = (connection: Connection, status: number): void => {
     if (status > 0) {
       connection.askedLength = 0;
@@ -105,13 +112,22 @@ export const createWriter = (options: {
       connection.lag = { waitingBytes: 0, progressAt: seats.tick, behind: false };
       slow.add(connection);
     }
-    connection.lag.waitingBytes = connection.socket.getBufferedAmount();
+    noteWaiting(connection.lag, connection.socket.getBufferedAmount());
+    if (waitingBytes > settings.maxTotalWaitingBytes) endSlowest();
+  };
+
+  /** What waits for all together is bounded: the one for whom most waits goes first. */
+  const endSlowest = (): void => {
+    let slowest: Connection | undefined;
+    for (const connection of slow)
+      if ((connection.lag?.waitingBytes ?? 0) > (slowest?.lag?.waitingBytes ?? 0)) slowest = connection;
+    if (slowest !== undefined) end(slowest, 'slowReader');
   };
 
   const noteProgress = (connection: Connection, lag: Lag): void => {
-    const waitingBytes = connection.socket.getBufferedAmount();
-    if (waitingBytes < lag.waitingBytes) lag.progressAt = seats.tick;
-    lag.waitingBytes = waitingBytes;
+    const bytes = connection.socket.getBufferedAmount();
+    if (bytes < lag.waitingBytes) lag.progressAt = seats.tick;
+    noteWaiting(lag, bytes);
   };
 
   const drained = (connection: Connection): void => {
@@ -164,6 +180,7 @@ export const createWriter = (options: {
     },
     forget: (connection) => {
       slow.delete(connection);
+      if (connection.lag !== undefined) noteWaiting(connection.lag, 0);
       connection.lag = undefined;
       connection.out = '';
     },
