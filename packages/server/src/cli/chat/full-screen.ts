@@ -6,7 +6,8 @@ import { bannerOf } from './banner.ts';
 import { readTyped } from './commands.ts';
 import { EMPTY, draftOf, edit, insert, textOf } from './editor.ts';
 import type { Draft } from './editor.ts';
-import { KeyReader } from './keys.ts';
+import { Keyboard } from './keyboard.ts';
+import type { Input } from './keyboard.ts';
 import type { Key } from './keys.ts';
 import { picture } from './layout.ts';
 import type { Picture, Scene } from './layout.ts';
@@ -15,13 +16,6 @@ import { Room } from './room.ts';
 import { Terminal } from './terminal.ts';
 import type { Output } from './terminal.ts';
 
-interface Input {
-  setRawMode(on: boolean): unknown;
-  on(event: 'data', listener: (chunk: string | Buffer) => void): unknown;
-  off(event: 'data', listener: (chunk: string | Buffer) => void): unknown;
-  resume(): unknown;
-  pause(): unknown;
-}
 interface Screen extends Output {
   readonly columns: number;
   readonly rows: number;
@@ -41,8 +35,6 @@ export interface FullScreenOptions {
 
 /** Drawn at most this often. */
 const FRAME_MS = 30;
-/** A bare Escape is one when nothing follows for this long. */
-const ESCAPE_MS = 50;
 const WHEEL_LINES = 3;
 const NOTICE_MS = 8_000;
 const MIN_COLUMNS = 20;
@@ -57,7 +49,7 @@ class FullScreen {
   readonly #terminal: Terminal;
   readonly #names: Names;
   readonly #room: Room;
-  readonly #keys = new KeyReader();
+  readonly #keyboard: Keyboard;
   readonly #ended = Promise.withResolvers<Done>();
   #draft: Draft = EMPTY;
   #scrolled = 0;
@@ -66,25 +58,23 @@ class FullScreen {
   #focused = true;
   #brokenAt: number | undefined;
   #drawing: NodeJS.Timeout | undefined;
-  #escaping: NodeJS.Timeout | undefined;
   #shown: (Picture & { readonly newest: number }) | undefined;
 
   constructor(options: FullScreenOptions) {
     this.#options = options;
     this.#client = options.client;
     this.#terminal = new Terminal(options.screen);
+    this.#keyboard = new Keyboard(options.input, (key) => this.#press(key));
     this.#names = new Names(options.client, this.#changed);
     this.#room = new Room(options.client, this.#changed);
   }
 
   async run(): Promise<Done> {
-    const { input, screen, first } = this.#options;
+    const { screen, first } = this.#options;
     const stops = this.#listen();
     const ticking = setInterval(this.#changed, 1_000);
     this.#terminal.enter();
-    input.setRawMode(true);
-    input.on('data', this.#onData);
-    input.resume();
+    this.#keyboard.start();
     screen.on('resize', this.#onResize);
     void this.#options.ended.then(() => this.#ended.resolve({ quit: true }));
     // What keeps it from being opened is on the screen already.
@@ -96,14 +86,11 @@ class FullScreen {
     } finally {
       clearInterval(ticking);
       clearTimeout(this.#drawing);
-      clearTimeout(this.#escaping);
       for (const stop of stops) stop();
       this.#keepDraft();
       this.#room.close();
       screen.off('resize', this.#onResize);
-      input.off('data', this.#onData);
-      input.setRawMode(false);
-      input.pause();
+      this.#keyboard.stop();
       this.#terminal.leave();
     }
   }
@@ -113,15 +100,6 @@ class FullScreen {
       this.#drawing = undefined;
       this.#draw();
     }, FRAME_MS);
-  };
-
-  readonly #onData = (chunk: string | Buffer): void => {
-    clearTimeout(this.#escaping);
-    for (const key of this.#keys.read(String(chunk))) this.#press(key);
-    if (!this.#keys.waiting) return;
-    this.#escaping = setTimeout(() => {
-      for (const key of this.#keys.flush()) this.#press(key);
-    }, ESCAPE_MS);
   };
 
   readonly #onResize = (): void => {
