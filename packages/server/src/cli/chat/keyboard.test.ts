@@ -41,6 +41,29 @@ test('an Escape that nothing follows is a key [OPS14]', async () => {
   expect(pressed).toEqual(['up', 'escape']);
 });
 
+test('a paste is waited for longer than an Escape, but not for ever [OPS14]', async () => {
+  const { clock, input, pressed } = listening();
+  input.give('\x1b[200~one ');
+  await clock.advance(1_000);
+  input.give('two\x1b[2');
+  await clock.advance(1_000);
+  input.give('01~');
+  expect(pressed).toEqual(['"one two"']);
+  input.give('\x1b[200~three');
+  await clock.advance(10_000);
+  expect(pressed.slice(1)).toEqual(['"three"']);
+  input.give('\r');
+  expect(pressed.slice(2)).toEqual(['enter']);
+});
+
+test('Ctrl-C leaves a paste that has stalled [OPS14]', async () => {
+  const { clock, input, pressed } = listening();
+  input.give('\x1b[200~one');
+  await clock.advance(100);
+  input.give('\x03');
+  expect(pressed).toEqual(['"one"', 'ctrl-c']);
+});
+
 test('once it is stopped the terminal is as before, and nothing is pressed any more [OPS14]', async () => {
   const { clock, input, pressed, keyboard } = listening();
   expect(input.raw).toBe(true);

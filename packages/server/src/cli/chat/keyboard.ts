@@ -15,6 +15,8 @@ export interface Input {
 
 /** A bare Escape is one when nothing follows for this long. */
 const ESCAPE_MS = 50;
+/** What is not complete and gets nothing more for this long has lost its end on the way. */
+const LOST_MS = 5_000;
 
 export class Keyboard {
   readonly #input: Input;
@@ -47,8 +49,12 @@ export class Keyboard {
     this.#stopTimer();
     // A character may be split over two chunks; they are strings where a prompt before has set an encoding.
     this.#pressAll(this.#reader.read(typeof chunk === 'string' ? chunk : this.#decoder.write(chunk)));
-    if (this.#reader.waiting)
-      this.#stopTimer = this.#clock.after(ESCAPE_MS, () => this.#pressAll(this.#reader.flush()));
+    if (this.#reader.waiting) this.#stopTimer = this.#clock.after(ESCAPE_MS, this.#onSilence);
+  };
+
+  readonly #onSilence = (): void => {
+    this.#pressAll(this.#reader.flush());
+    if (this.#reader.waiting) this.#stopTimer = this.#clock.after(LOST_MS, () => this.#pressAll(this.#reader.giveUp()));
   };
 
   #pressAll(keys: readonly Key[]): void {

@@ -3,11 +3,20 @@ import * as fc from 'fast-check';
 import { EMPTY, draftOf, edit, insert, textOf } from './editor.ts';
 import type { Draft } from './editor.ts';
 import { KeyReader } from './keys.ts';
+import type { Key } from './keys.ts';
+
+const named = (keys: readonly Key[]): readonly string[] =>
+  keys.map((key) => (key.kind === 'text' ? `"${key.text}"` : key.name));
 
 const names = (...chunks: string[]): readonly string[] => {
   const reader = new KeyReader();
-  const keys = [...chunks.flatMap((chunk) => reader.read(chunk)), ...reader.flush()];
-  return keys.map((key) => (key.kind === 'text' ? `"${key.text}"` : key.name));
+  return named([...chunks.flatMap((chunk) => reader.read(chunk)), ...reader.flush()]);
+};
+
+/** The same with a pause after each chunk. */
+const namesWithPauses = (...chunks: string[]): readonly string[] => {
+  const reader = new KeyReader();
+  return named(chunks.flatMap((chunk) => [...reader.read(chunk), ...reader.flush()]));
 };
 
 test.each<[string, readonly string[]]>([
@@ -35,6 +44,33 @@ test('a paste is one text whatever is in it, and its line ends send nothing [OPS
 test('sequences may be split anywhere [OPS14]', () => {
   const whole = 'a\x1b[1;3A\x1b[200~p\nq\x1b[201~b\x1b[5~';
   for (let at = 1; at < whole.length; at++) expect(names(whole.slice(0, at), whole.slice(at))).toEqual(names(whole));
+});
+
+test('a paste may pause anywhere, in its end too [OPS14]', () => {
+  const whole = '\x1b[200~one\r\ntwo\x1b[A\x1b[201~\x03';
+  // Escape alone, and with a bracket, is a key when nothing follows.
+  for (let at = 3; at < whole.length; at++) {
+    expect(namesWithPauses(whole.slice(0, at), whole.slice(at))).toEqual(names(whole));
+  }
+});
+
+test('a key may pause behind what no key is [OPS14]', () => {
+  expect(namesWithPauses('\x1b[1;', '5C', '\x1b[', 'x', '\x1b[2', '\x03')).toEqual([
+    'ctrl-right',
+    '"x"',
+    'alt-[',
+    '"2"',
+    'ctrl-c',
+  ]);
+});
+
+test('a paste whose end does not come is left with Ctrl-C, or given up [OPS14]', () => {
+  expect(namesWithPauses('\x1b[200~one\x03', 'two\x1b[20', '\x03')).toEqual(['"one\x03two"', 'ctrl-c']);
+  expect(names('\x1b[200~one', '\x03', '\x1b[201~')).toEqual(['"one\x03"']);
+  const reader = new KeyReader();
+  reader.read('\x1b[200~one\x1b[20');
+  expect(named(reader.flush())).toEqual([]);
+  expect(named([...reader.giveUp(), ...reader.read('two\r')])).toEqual(['"one"', '"two"', 'enter']);
 });
 
 test('any bytes are read to their end [OPS14]', () => {

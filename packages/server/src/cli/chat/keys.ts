@@ -48,6 +48,9 @@ const WHEEL: Readonly<Record<string, string>> = { 64: 'wheel-up', 65: 'wheel-dow
 /** Any sequence of ECMA-48, known or not, and what may become one. */
 const SEQUENCE = /^\x1b(?:\[[0-?]*[ -/]*[@-~]|O[ -~])/;
 const BEGINNING = /^\x1b(?:\[[0-?]*[ -/]*|O)?$/;
+/** Beginnings that are keys too: Escape, Alt-[ and Alt-O. */
+const PRESSED = /^\x1b[[O]?$/;
+const CTRL_C = /^\x03+$/;
 const KNOWN = /^\x1b(?:\[(<?)([\d;]*)([A-Za-z~])|O([A-Z]))$/;
 // oxlint-enable no-control-regex
 
@@ -69,17 +72,32 @@ const controlKey = (char: string): Key => {
 
 const isControl = (char: string): boolean => char < ' ' || char === '\x7f';
 
-/** Splits what arrives into keys. A sequence that is not complete yet waits for its rest, or for `flush`. */
+/** How many units at the end may be the beginning of a paste's end mark. */
+const endMarkUnits = (text: string): number => {
+  let units = Math.min(text.length, PASTE_END.length - 1);
+  while (!PASTE_END.startsWith(text.slice(text.length - units))) units--;
+  return units;
+};
+
+const pasteKeys = (pasted: string): readonly Key[] =>
+  pasted === '' ? [] : [{ kind: 'text', text: pasted.replaceAll('\r\n', '\n').replaceAll('\r', '\n') }];
+
+/** Splits what arrives into keys. What is not complete yet waits for its rest, or for `flush` and `giveUp`. */
 export class KeyReader {
   #rest = '';
   #paste: string | undefined;
+  /** Nothing has come of the paste for a while. */
+  #stalled = false;
 
   /** Whether something waits for its rest: a bare Escape looks like the beginning of a sequence. */
   get waiting(): boolean {
-    return this.#rest !== '';
+    return this.#rest !== '' || this.#paste !== undefined;
   }
 
   read(chunk: string): readonly Key[] {
+    // A paste does not stall just before a Ctrl-C of its own: somebody wants to leave.
+    if (this.#stalled && CTRL_C.test(chunk)) return [...this.giveUp(), key('ctrl-c')];
+    this.#stalled = false;
     const keys: Key[] = [];
     let text = this.#rest + chunk;
     this.#rest = '';
@@ -98,25 +116,33 @@ export class KeyReader {
     return keys;
   }
 
-  /** Nothing more came: what waited was a key of its own. */
+  /** Nothing came for a moment: what waited was a key of its own, unless no key begins so. A paste goes on. */
   flush(): readonly Key[] {
+    this.#stalled = this.#paste !== undefined;
+    if (this.#stalled || !PRESSED.test(this.#rest)) return [];
     const rest = this.#rest;
     this.#rest = '';
-    if (rest === '' || this.#paste !== undefined) return [];
     return rest === '\x1b' ? [key('escape')] : [];
+  }
+
+  /** Nothing came for long: a paste is over although its end did not come, and what was no key is dropped. */
+  giveUp(): readonly Key[] {
+    const pasted = pasteKeys(this.#paste ?? '');
+    this.#paste = undefined;
+    this.#stalled = false;
+    this.#rest = '';
+    return pasted;
   }
 
   #readPaste(text: string, keys: Key[]): string {
     const end = text.indexOf(PASTE_END);
     if (end < 0) {
-      // The end may be split over two chunks.
-      const kept = Math.max(0, text.length - PASTE_END.length + 1);
+      const kept = text.length - endMarkUnits(text);
       this.#paste = (this.#paste ?? '') + text.slice(0, kept);
       this.#rest = text.slice(kept);
       return '';
     }
-    const pasted = ((this.#paste ?? '') + text.slice(0, end)).replaceAll('\r\n', '\n').replaceAll('\r', '\n');
-    if (pasted !== '') keys.push({ kind: 'text', text: pasted });
+    keys.push(...pasteKeys((this.#paste ?? '') + text.slice(0, end)));
     this.#paste = undefined;
     return text.slice(end + PASTE_END.length);
   }
