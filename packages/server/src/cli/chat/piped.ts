@@ -1,5 +1,5 @@
 /** The chat in a pipe: lines in are said or done, what others say comes out as lines. */
-import type { Client, Message } from '@duolog/sdk';
+import type { Client, Message, Sending } from '@duolog/sdk';
 import { act, matching } from './actions.ts';
 import type { Done } from './actions.ts';
 import { readTyped } from './commands.ts';
@@ -23,6 +23,10 @@ export interface PipedOptions {
   /** How long the end waits for what is not stored yet. */
   readonly storeMs: number;
 }
+
+/** With `to` no line is a command. */
+const KEPT =
+  'What was not sent is kept: /discard drops it and /retry sends it again, in its conversation and without --to.';
 
 const clockTime = (at: number): string => new Date(at).toTimeString().slice(0, 5);
 
@@ -57,9 +61,27 @@ const openTo = async (client: Client, names: Names, to: string): Promise<Done> =
   return act({ client, names, here: undefined }, { kind: 'command', name: 'chat', words: [to], rest: to });
 };
 
+/** What was there before this run, whose exit code it does not change. */
+interface Inherited {
+  /** Orders of messages that had been refused. */
+  readonly refused: ReadonlySet<number>;
+  /** The newest order given. */
+  readonly lastOrder: number;
+}
+
+/** Messages only: a command that is refused has been told already. */
+const refusedMessages = (client: Client): readonly Sending[] =>
+  client.sendings().filter(({ method, state }) => method === 'message.send' && state.status === 'failed');
+
+const inheritedBy = (client: Client): Inherited => ({
+  refused: new Set(refusedMessages(client).map(({ order }) => order)),
+  lastOrder: Math.max(0, ...client.sendings().map(({ order }) => order)),
+});
+
 /** Runs until the lines end and everything is stored. Resolves with whether it is, and every line was said or done. */
 export const runPiped = async (options: PipedOptions): Promise<boolean> => {
   const { client, to, tell } = options;
+  const inherited = inheritedBy(client);
   const names = new Names(client, () => undefined);
   // An account that was open here before gets what was said meanwhile; a new one is not flooded with the past.
   if (options.fresh) await client.live();
@@ -91,26 +113,37 @@ export const runPiped = async (options: PipedOptions): Promise<boolean> => {
       if (done.quit === true) return !refused;
     }
     if (options.follow) await options.ended;
-    return (await allStored(options)) && !refused;
+    return (await allStored(options, inherited)) && !refused;
   } finally {
     stop();
   }
 };
 
-/** Waits until nothing is under way; says what failed. */
-const allStored = async ({ client, tell, storeMs }: PipedOptions): Promise<boolean> => {
+/** Waits until nothing is under way. */
+const allAnswered = async ({ client, storeMs }: PipedOptions): Promise<boolean> => {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), storeMs);
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), storeMs);
   });
-  const ends = Promise.allSettled(client.sendings().map(({ stored }) => stored));
-  const outcome = await Promise.race([ends, late]);
+  const answered = Promise.allSettled(client.sendings().map(({ stored }) => stored)).then(() => true);
+  const inTime = await Promise.race([answered, late]);
   clearTimeout(timer);
-  if (outcome === 'late') {
+  return inTime;
+};
+
+/** Says what was not stored. Resolves with whether all that this run gave was. */
+const allStored = async (options: PipedOptions, inherited: Inherited): Promise<boolean> => {
+  const { client, tell } = options;
+  if (!(await allAnswered(options))) {
     tell('Not everything is stored yet; it is kept, and goes out with the next start.');
     return false;
   }
-  const failed = client.sendings().filter(({ state }) => state.status === 'failed');
-  for (const { state } of failed) if (state.status === 'failed') tell(`Not sent: ${state.error.message}`);
-  return failed.length === 0;
+  const refused = refusedMessages(client).filter(({ order }) => !inherited.refused.has(order));
+  const isOwn = ({ order }: Sending): boolean => order > inherited.lastOrder;
+  for (const sending of refused) {
+    if (sending.state.status === 'failed')
+      tell(`Not sent${isOwn(sending) ? '' : ', from an earlier run'}: ${sending.state.error.message}`);
+  }
+  if (refused.length > 0) tell(KEPT);
+  return !refused.some(isOwn);
 };

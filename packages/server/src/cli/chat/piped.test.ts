@@ -1,0 +1,90 @@
+import { expect, test } from 'bun:test';
+import { DuologError, memoryCache } from '@duolog/sdk';
+import type { Client } from '@duolog/sdk';
+import { newChatStage, until } from '../../../testing/chat-stage.ts';
+import { runPiped } from './piped.ts';
+import type { PipedOptions } from './piped.ts';
+
+async function* each(lines: readonly string[]): AsyncGenerator<string> {
+  yield* lines;
+}
+
+/** A run over these lines, and what it tells. */
+const start = (client: Client, lines: readonly string[], more: Partial<PipedOptions> = {}) => {
+  const told: string[] = [];
+  const stored = runPiped({
+    client,
+    lines: each(lines),
+    write: () => undefined,
+    tell: (text) => void told.push(text),
+    to: 'bob',
+    fresh: false,
+    follow: false,
+    ended: new Promise(() => undefined),
+    storeMs: 5_000,
+    ...more,
+  });
+  return { told, stored };
+};
+
+const refusing = ({ server }: ReturnType<typeof newChatStage>): (() => void) =>
+  server.script('message.send', () => ({ error: new DuologError('forbidden') }));
+
+const failures = (client: Client): number => client.sendings().filter(({ state }) => state.status === 'failed').length;
+
+test('a message that is refused fails the run that said it, which tells how to drop it, and no later one [OPS14]', async () => {
+  const stage = newChatStage();
+  const client = await stage.open();
+  const accept = refusing(stage);
+  const first = start(client, ['lost']);
+  expect(await first.stored).toBe(false);
+  expect(first.told).toEqual([expect.stringMatching(/^Not sent: /), expect.stringContaining('/discard')]);
+  accept();
+  const second = start(client, ['said']);
+  expect([await second.stored, second.told]).toEqual([true, []]);
+  expect(failures(client)).toBe(1);
+  refusing(stage);
+  const third = start(client, ['lost too']);
+  expect(await third.stored).toBe(false);
+  expect(third.told.filter((text) => text.startsWith('Not sent'))).toHaveLength(1);
+  expect(stage.texts()).toEqual(['said']);
+  await client.close();
+});
+
+test('what an earlier run left behind and is refused only now is told, and does not fail this one [OPS14]', async () => {
+  const stage = newChatStage();
+  const cache = memoryCache();
+  const before = await stage.open(cache);
+  await before.live();
+  const hold = stage.server.script('message.send', () => 'lost');
+  before.send(stage.direct, 'left behind').stored.catch(() => undefined);
+  await until('it is under way', () => stage.server.requests.some(({ method }) => method === 'message.send'));
+  await before.close();
+  hold();
+  stage.server.script('message.send', ({ params }) =>
+    'text' in params && params.text === 'left behind' ? { error: new DuologError('forbidden') } : undefined,
+  );
+  const client = await stage.open(cache);
+  const run = start(client, ['said']);
+  expect(await run.stored).toBe(true);
+  expect(run.told).toEqual([
+    expect.stringMatching(/^Not sent, from an earlier run: /),
+    expect.stringContaining('/discard'),
+  ]);
+  expect(stage.texts()).toEqual(['said']);
+  await client.close();
+});
+
+test('without --to what was refused can be dropped, or sent again for this run [OPS14]', async () => {
+  const stage = newChatStage();
+  const client = await stage.open();
+  const accept = refusing(stage);
+  await start(client, ['one']).stored;
+  const again = start(client, ['/switch bob', '/retry'], { to: undefined });
+  expect([await again.stored, again.told[0]]).toEqual([false, '1 sent again.']);
+  accept();
+  const dropped = start(client, ['/switch bob', '/discard'], { to: undefined });
+  expect([await dropped.stored, dropped.told]).toEqual([true, ['1 dropped.']]);
+  expect(failures(client)).toBe(0);
+  await client.close();
+});
