@@ -27,11 +27,11 @@ export const newChatStage = () => {
   };
 };
 
-/** Lets things happen until the condition holds; fails after ten seconds. */
+/** Lets things happen until the condition holds; fails after four seconds, before a test runs out of time. */
 export const until = async (what: string, holds: () => boolean): Promise<void> => {
-  const deadlineAt = Date.now() + 10_000;
+  const deadlineAt = Date.now() + 4_000;
   while (!holds()) {
-    if (Date.now() > deadlineAt) throw new Error(`within 10 s not: ${what}`);
+    if (Date.now() > deadlineAt) throw new Error(`within 4 s not: ${what}`);
     await settle();
   }
 };

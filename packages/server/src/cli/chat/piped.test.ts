@@ -88,3 +88,38 @@ test('without --to what was refused can be dropped, or sent again for this run [
   expect(failures(client)).toBe(0);
   await client.close();
 });
+
+const WAITING = 'The server cannot be reached; waiting for it.';
+
+test('a server that is away is waited for, which is told once [OPS14]', async () => {
+  const stage = newChatStage();
+  stage.server.unreachable = true;
+  const client = await stage.open();
+  const { told, stored } = start(client, ['said']);
+  await until('it is told', () => told.length > 0);
+  await stage.clock.advance(120_000);
+  expect(told).toEqual([WAITING]);
+  stage.server.unreachable = false;
+  await stage.clock.advance(31_000);
+  expect([await stored, told, stage.texts()]).toEqual([true, [WAITING], ['said']]);
+  await client.close();
+});
+
+test('a server that goes away is told too, but not one that is back at once [OPS14]', async () => {
+  const stage = newChatStage();
+  const client = await stage.open();
+  const ended = Promise.withResolvers<void>();
+  const { told, stored } = start(client, [], { follow: true, ended: ended.promise });
+  await client.live();
+  await stage.clock.advance(60_000);
+  stage.server.cut();
+  await stage.clock.advance(60_000);
+  expect([client.state.status, told]).toEqual(['live', []]);
+  stage.server.unreachable = true;
+  stage.server.cut();
+  await stage.clock.advance(120_000);
+  expect(told).toEqual([WAITING]);
+  ended.resolve();
+  expect(await stored).toBe(true);
+  await client.close();
+});

@@ -1,5 +1,5 @@
 /** The chat in a pipe: lines in are said or done, what others say comes out as lines. */
-import type { Client, Message, Sending } from '@duolog/sdk';
+import type { Client, ClientState, Message, Sending } from '@duolog/sdk';
 import { act, matching } from './actions.ts';
 import type { Done } from './actions.ts';
 import { readTyped } from './commands.ts';
@@ -54,6 +54,19 @@ const print = ({ client, write }: PipedOptions, names: Names): (() => void) => {
   });
 };
 
+/** Says, once until it is there, that the server is waited for. A connection that is back at the first try is not worth a word. */
+const tellWaiting = ({ client, tell }: PipedOptions): (() => void) => {
+  let [told, wasLive] = [false, false];
+  const look = (state: ClientState): void => {
+    if (state.status === 'live') [told, wasLive] = [false, true];
+    if (told || state.status !== 'waiting' || (wasLive && state.attempt === 0)) return;
+    told = true;
+    tell('The server cannot be reached; waiting for it.');
+  };
+  look(client.state);
+  return client.on('state', look);
+};
+
 /** Opens what `to` names: a conversation that is there, or somebody by handle. */
 const openTo = async (client: Client, names: Names, to: string): Promise<Done> => {
   const [first] = matching({ client, names }, to);
@@ -78,45 +91,51 @@ const inheritedBy = (client: Client): Inherited => ({
   lastOrder: Math.max(0, ...client.sendings().map(({ order }) => order)),
 });
 
-/** Runs until the lines end and everything is stored. Resolves with whether it is, and every line was said or done. */
-export const runPiped = async (options: PipedOptions): Promise<boolean> => {
-  const { client, to, tell } = options;
-  const inherited = inheritedBy(client);
-  const names = new Names(client, () => undefined);
+/** Waits for the server and begins to print. Resolves with what ends the printing. */
+const connect = async (options: PipedOptions, names: Names): Promise<() => void> => {
+  const { client, fresh } = options;
   // An account that was open here before gets what was said meanwhile; a new one is not flooded with the past.
-  if (options.fresh) await client.live();
+  if (fresh) await client.live();
   const stop = print(options, names);
   await client.live();
   // Titles are told apart by handles, so these are fetched first.
   await client.users(
     client.conversations.flatMap(({ conversation }) => conversation.split('.').filter((part) => /^u.{16}$/.test(part))),
   );
-  try {
-    let here: string | undefined;
-    let refused = false;
-    if (to !== undefined) {
-      const { open, notice } = await openTo(client, names, to);
-      if (open === undefined) {
-        tell(notice ?? `There is no ${to}.`);
-        return false;
-      }
-      here = open;
+  return stop;
+};
+
+interface Said {
+  /** Something was not said or done. */
+  readonly refused: boolean;
+  /** It is to end at once. */
+  readonly quit: boolean;
+}
+
+/** Says or does all lines. */
+const sayLines = async (options: PipedOptions, names: Names): Promise<Said> => {
+  const { client, to, tell } = options;
+  let here: string | undefined;
+  let refused = false;
+  if (to !== undefined) {
+    const { open, notice } = await openTo(client, names, to);
+    if (open === undefined) {
+      tell(notice ?? `There is no ${to}.`);
+      return { refused: true, quit: true };
     }
-    for await (const line of options.lines) {
-      if (line.trim() === '') continue;
-      const typed = to === undefined ? readTyped(line) : ({ kind: 'text', text: line } as const);
-      const done = await act({ client, names, here }, typed);
-      if (done.notice !== undefined) tell(done.notice);
-      refused ||= done.refused === true;
-      if (done.overlay !== undefined) options.write(`${done.overlay.join('\n')}\n`);
-      here = done.open ?? here;
-      if (done.quit === true) return !refused;
-    }
-    if (options.follow) await options.ended;
-    return (await allStored(options, inherited)) && !refused;
-  } finally {
-    stop();
+    here = open;
   }
+  for await (const line of options.lines) {
+    if (line.trim() === '') continue;
+    const typed = to === undefined ? readTyped(line) : ({ kind: 'text', text: line } as const);
+    const done = await act({ client, names, here }, typed);
+    if (done.notice !== undefined) tell(done.notice);
+    refused ||= done.refused === true;
+    if (done.overlay !== undefined) options.write(`${done.overlay.join('\n')}\n`);
+    here = done.open ?? here;
+    if (done.quit === true) return { refused, quit: true };
+  }
+  return { refused, quit: false };
 };
 
 /** Waits until nothing is under way. */
@@ -146,4 +165,21 @@ const allStored = async (options: PipedOptions, inherited: Inherited): Promise<b
   }
   if (refused.length > 0) tell(KEPT);
   return !refused.some(isOwn);
+};
+
+/** Runs until the lines end and everything is stored. Resolves with whether it is, and every line was said or done. */
+export const runPiped = async (options: PipedOptions): Promise<boolean> => {
+  const { client, follow, ended } = options;
+  const inherited = inheritedBy(client);
+  const names = new Names(client, () => undefined);
+  const stops = [tellWaiting(options)];
+  try {
+    stops.push(await connect(options, names));
+    const { refused, quit } = await sayLines(options, names);
+    if (quit) return !refused;
+    if (follow) await ended;
+    return (await allStored(options, inherited)) && !refused;
+  } finally {
+    for (const stop of stops) stop();
+  }
 };
