@@ -9,6 +9,12 @@ async function* each(lines: readonly string[]): AsyncGenerator<string> {
   yield* lines;
 }
 
+/** After one line nothing comes, and no end. */
+async function* endless(line: string): AsyncGenerator<string> {
+  yield line;
+  await new Promise(() => undefined);
+}
+
 /** A run over these lines, and what it tells. */
 const start = (client: Client, lines: readonly string[], more: Partial<PipedOptions> = {}) => {
   const told: string[] = [];
@@ -121,5 +127,21 @@ test('a server that goes away is told too, but not one that is back at once [OPS
   expect(told).toEqual([WAITING]);
   ended.resolve();
   expect(await stored).toBe(true);
+  await client.close();
+});
+
+test('it can be told to end while it waits for the server, and while there may be more lines [OPS14]', async () => {
+  const stage = newChatStage();
+  stage.server.unreachable = true;
+  const waiting = await stage.open();
+  expect(await start(waiting, ['x'], { follow: true, ended: Promise.resolve() }).stored).toBe(false);
+  await waiting.close();
+  stage.server.unreachable = false;
+  const client = await stage.open();
+  const ended = Promise.withResolvers<void>();
+  const { stored } = start(client, [], { follow: true, ended: ended.promise, lines: endless('said') });
+  await until('the line is said', () => stage.texts().length > 0);
+  ended.resolve();
+  expect(await stored).toBe(false);
   await client.close();
 });

@@ -18,7 +18,7 @@ export interface PipedOptions {
   readonly fresh: boolean;
   /** Stays after the last line, for what others say. */
   readonly follow: boolean;
-  /** Ends a stay. */
+  /** Ends it: a stay in order, and what comes before as not done. */
   readonly ended: Promise<void>;
   /** How long the end waits for what is not stored yet. */
   readonly storeMs: number;
@@ -173,12 +173,16 @@ export const runPiped = async (options: PipedOptions): Promise<boolean> => {
   const inherited = inheritedBy(client);
   const names = new Names(client, () => undefined);
   const stops = [tellWaiting(options)];
-  try {
+  const begin = async (): Promise<Said> => {
     stops.push(await connect(options, names));
-    const { refused, quit } = await sayLines(options, names);
-    if (quit) return !refused;
+    return sayLines(options, names);
+  };
+  try {
+    const said = await Promise.race([begin(), ended]);
+    if (said === undefined) return false;
+    if (said.quit) return !said.refused;
     if (follow) await ended;
-    return (await allStored(options, inherited)) && !refused;
+    return (await allStored(options, inherited)) && !said.refused;
   } finally {
     for (const stop of stops) stop();
   }
