@@ -141,6 +141,10 @@ export class Client {
     this.frame(encodeBeat(cursor));
   }
 
+  ping(): void {
+    if (this.#connection !== undefined) this.#rig.gateway.pinged(this.#connection);
+  }
+
   /** The socket has taken something: the runtime tells the gateway. */
   drained(): void {
     if (this.#connection !== undefined) this.#rig.gateway.drained(this.#connection);

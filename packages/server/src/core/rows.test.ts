@@ -11,6 +11,7 @@ import {
   decodeJson,
   decodeMessage,
   decodeOrigin,
+  decodeRosterFor,
   encodeFields,
   encodeJson,
   encodeMessage,
@@ -124,4 +125,34 @@ test('the longest ids make names a store takes: printable ASCII, at most 255 cha
     acceptedKey(4_095),
   ];
   for (const name of names) expect(name).toMatch(/^[\x21-\x7e]{1,255}$/);
+});
+
+test('a roster is read for one user as it is whole, whatever its name looks like [CON4]', () => {
+  const tricky = fc.constantFrom('G', ',"members":[{"user":"', `{"user":"${alice}",`, '"}]}', '\\', '中');
+  const anyMember = fc.record({
+    user: fc.constantFrom(alice, bob, 'ucarol0000000000_', 'u-'),
+    role: fc.constantFrom('owner' as const, 'member' as const),
+    joinSeq: fc.nat(),
+    visibleFrom: fc.nat(),
+  });
+  const anyRoster = fc.record({
+    kind: fc.constant('group' as const),
+    name: tricky,
+    createdBy: fc.constantFrom(alice, bob),
+    createdAt: fc.nat(),
+    members: fc.uniqueArray(anyMember, { selector: ({ user }) => user }),
+  });
+  fc.assert(
+    fc.property(anyRoster, fc.boolean(), (roster, isLast) => {
+      const { members, name, ...rest } = roster;
+      const value = encodeJson(isLast ? roster : { members, ...rest, name });
+      for (const user of [alice, bob, 'u-'])
+        expect(decodeRosterFor(value, user)).toEqual({
+          ...rest,
+          name,
+          member: members.find((member) => member.user === user),
+        });
+    }),
+  );
+  expect(() => decodeRosterFor('2{}', alice)).toThrow();
 });

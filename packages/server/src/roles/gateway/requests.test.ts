@@ -151,7 +151,8 @@ test('a frame over 2 MiB in UTF-8 ends the connection, one just below is answere
   const rig = await GatewayRig.open();
   const alice = await rig.signUp('alice');
   const frameOf = (bytes: number): string => {
-    const head = '{"id":9,"method":"account.get","params":{"x":"';
+    const conversation = newGroupId();
+    const head = `{"id":9,"method":"group.create","params":{"conversation":"${conversation}","name":"g","members":[],"x":"`;
     return `${head}${'€'.repeat(Math.floor((bytes - head.length - 3) / 3))}"}}`;
   };
   const small = await rig.join(alice);
@@ -207,8 +208,8 @@ test('who goes on beyond the rate is ended [GAT8]', async () => {
 test('long requests count as several [GAT8]', async () => {
   const rig = await GatewayRig.open({ settings: { requestsPerSecond: 100 } });
   const client = await rig.join(await rig.signUp('alice'));
-  const long = { x: 'x'.repeat(1_600_000) };
-  const ids = [0, 1, 2, 3].map(() => client.say('account.get', long));
+  const long = { name: 'g', members: [], x: 'x'.repeat(1_600_000) };
+  const ids = [0, 1, 2, 3].map(() => client.say('group.create', { ...long, conversation: newGroupId() }));
   await rig.settle();
   expect(ids.map((id) => 'error' in (client.reply(id) ?? {}))).toEqual([false, false, false, true]);
 });
@@ -218,16 +219,72 @@ test('long answers count as several, so that nobody makes the server read and se
   const { a, b, conversation } = await rig.pair();
   for (let i = 0; i < 80; i++) await a.result('message.send', { conversation, text: '\u0001'.repeat(4_096) });
   await rig.settle();
-  // A page is some 2 million characters: 31 requests' worth, of which 200 may come at once.
+  // A page ends at half a million characters: 32 requests' worth, of which 200 may come at once.
   const pages = [];
   for (let i = 0; i < 10; i++) {
     const reply = await b.ask('message.list', { conversation });
     pages.push('error' in reply ? reply.error.code : reply.result.messages.length);
   }
-  expect(pages.slice(0, 6)).toEqual([80, 80, 80, 80, 80, 80]);
+  expect(pages.slice(0, 6)).toEqual([21, 21, 21, 21, 21, 21]);
   expect(pages.slice(8)).toEqual(['rateLimited', 'rateLimited']);
   await rig.clock.advance(2_000);
   expect((await b.result('message.list', { conversation, limit: 1 })).messages).toHaveLength(1);
+});
+
+test('a list of conversations counts for the time it takes to make [GAT8]', async () => {
+  const rig = await GatewayRig.open({ settings: { requestsPerSecond: 20 }, rates: { conversationsPerMinute: 1_000 } });
+  const alice = await rig.signUp('alice');
+  const client = await rig.join(alice);
+  for (let i = 0; i < 100; i++) {
+    await client.result('group.create', { conversation: newGroupId(), name: 'x'.repeat(64), members: [] });
+    await rig.clock.advance(100);
+  }
+  await rig.clock.advance(4_000);
+  const codes = [];
+  for (let i = 0; i < 5; i++) {
+    const reply = await client.ask('conversation.list', {});
+    codes.push('error' in reply ? reply.error.code : reply.result.conversations.length);
+  }
+  expect(codes[0]).toBe(100);
+  expect(codes.slice(3)).toEqual(['rateLimited', 'rateLimited']);
+});
+
+test('a query that is longer than any has to be is refused, since queries may have to wait [GAT14]', async () => {
+  const rig = await GatewayRig.open();
+  const client = await rig.join(await rig.signUp('alice'));
+  const x = 'x'.repeat(9_000);
+  expect(await client.error('account.get', { x } as never)).toMatchObject({ code: 'invalid', field: 'params' });
+  expect(await client.error('watch', { conversations: [], x } as never)).toMatchObject({ code: 'invalid' });
+});
+
+test('a frame that is dear to parse ends the connection [GAT7]', async () => {
+  const rig = await GatewayRig.open();
+  const alice = await rig.signUp('alice');
+  for (const frame of ['['.repeat(100_000), `[${'{},'.repeat(70_000)}{}]`]) {
+    const client = await rig.join(alice);
+    client.frame(frame);
+    expect(client.code).toBe(CLOSE_CODES.badFrame.code);
+  }
+});
+
+test('where others hold all the room, who has little under way is served [GAT14]', async () => {
+  const rig = await GatewayRig.open({ settings: { maxTotalLength: 40_000 } });
+  const { a, b, conversation } = await rig.pair();
+  b.socket.room = 0;
+  b.say('message.list', { conversation });
+  await rig.settle();
+  const x = 'x'.repeat(8_000);
+  for (let i = 0; i < 8; i++) b.say('message.list', { conversation, x });
+  await rig.settle();
+  expect((await a.result('message.send', { conversation, text: 'hello' })).seq).toBe(1);
+  b.socket.read(Infinity);
+  b.socket.room = Infinity;
+  b.drained();
+  await rig.settle();
+  const refused = b.items.filter(
+    (item) => item.type === 'reply' && 'error' in item && item.error?.code === 'overloaded',
+  );
+  expect(refused.length).toBeGreaterThan(0);
 });
 
 test('watching many conversations counts as several requests [GAT8]', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { CLOSE_CODES } from '@duolog/protocol';
+import { CLOSE_CODES, newGroupId } from '@duolog/protocol';
 import { EPOCH, GatewayRig } from '../../../testing/gateway-rig.ts';
 
 const rates = { messagesPerSecond: 10_000 };
@@ -69,6 +69,48 @@ test('what waits for a client that never reads is bounded, then the connection e
     b.beat();
     await rig.clock.advance(1_000);
   }
+  expect(b.code).toBe(CLOSE_CODES.slowReader.code);
+});
+
+test('what waits for all who do not read is bounded: the one for whom most waits goes first [GAT14, GAT16]', async () => {
+  const rig = await GatewayRig.open({ rates, settings: { ...settings, maxTotalWaitingBytes: 700_000 } });
+  const { a, b, bob } = await rig.pair();
+  const carol = await rig.signUp('carol');
+  const c = await rig.join(carol);
+  const conversation = newGroupId();
+  await a.result('group.create', { conversation, name: 'g', members: [bob.user, carol.user] });
+  for (let i = 0; i < 100; i++) await a.result('message.send', { conversation, text: kib(4) });
+  for (const [client, limit] of [
+    [a, 50],
+    [b, 100],
+    [c, 50],
+  ] as const) {
+    expect([a.code, b.code, c.code]).toEqual([undefined, undefined, undefined]);
+    client.socket.room = 0;
+    client.say('message.list', { conversation, limit });
+    await rig.settle();
+  }
+  expect([a.code, b.code, c.code]).toEqual([undefined, CLOSE_CODES.slowReader.code, undefined]);
+  // What waited for it counts no more.
+  const d = await rig.join(await rig.signUp('dave'));
+  d.socket.room = 0;
+  d.say('account.get', {});
+  await rig.settle();
+  expect([a.code, c.code, d.code]).toEqual([undefined, undefined, undefined]);
+});
+
+test('who pings and reads nothing is ended, and so is who pings without end [GAT14]', async () => {
+  const rig = await GatewayRig.open({ settings: { requestsPerSecond: 10, maxExcess: 50 } });
+  const { a, b, conversation } = await rig.pair();
+  for (let i = 0; i < 300 && a.code === undefined; i++) a.ping();
+  expect(a.code).toBe(CLOSE_CODES.abuse.code);
+  b.socket.room = 0;
+  b.say('message.list', { conversation });
+  await rig.settle();
+  b.ping();
+  expect(b.code).toBeUndefined();
+  b.socket.send(kib(300));
+  b.ping();
   expect(b.code).toBe(CLOSE_CODES.slowReader.code);
 });
 
