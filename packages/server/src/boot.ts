@@ -9,6 +9,7 @@ import { measure } from './boot/measures.ts';
 import { createWatch } from './boot/watch.ts';
 import type { Watch } from './boot/watch.ts';
 import type { Config } from './config.ts';
+import { bounded } from './data/bounded-store.ts';
 import { createQueries } from './data/queries.ts';
 import { DirectBus } from './engines/bus-memory.ts';
 import { systemClock } from './engines/clock-system.ts';
@@ -94,7 +95,7 @@ const composeContext = (
   node: Node,
   { alarm, metrics }: Watch,
 ): Context => ({
-  queries: createQueries({ store, epoch, alarm }),
+  queries: createQueries({ store: bounded(store), epoch, alarm }),
   clock,
   passwords: createPasswords({ atOnce: config.hashesAtOnce, waiting: config.hashesAtOnce * WAITING_PER_HASH }),
   tokens,

@@ -15,7 +15,7 @@ import type { Store } from '../ports/store.ts';
 import { accessOf, accessRows, lastReadable } from './access.ts';
 import type { Access } from './access.ts';
 import { openConversation } from './history.ts';
-import { readLogHead } from './log-head.ts';
+import { readLogHeads } from './log-head.ts';
 import type { LogHead } from './log-head.ts';
 import type { Damaged } from './log-run.ts';
 import { countWithin } from './page.ts';
@@ -79,7 +79,10 @@ export const readConversations = async (
     conversation: key.slice(CONVERSATION_ROWS.length),
     own: decodeJson<InConversation>(value),
   }));
-  const ends = await Promise.all(page.map(({ conversation }) => readLogHead(store, conversationKey(conversation))));
+  const ends = await readLogHeads(
+    store,
+    page.map(({ conversation }) => conversationKey(conversation)),
+  );
   const known = await store.getMany(page.flatMap(({ conversation }) => accessRows(conversation, user)));
   const seen = page.flatMap(({ conversation, own }, i) => {
     const access = accessOf(user, known[2 * i], known[2 * i + 1]);

@@ -12,8 +12,24 @@ export interface LogHead {
 }
 
 /** Reads where a log ends: its newest bucket's name, then that bucket's last row. */
-export const readLogHead = async (store: Store, entity: string): Promise<LogHead> => {
-  const named = await store.get(entity, KEYS.log);
+export const readLogHead = async (store: Store, entity: string): Promise<LogHead> =>
+  endOf(store, entity, await store.get(entity, KEYS.log));
+
+/** So many at once are found no slower than all. */
+const ENDS_AT_ONCE = 16;
+
+/** The same of several logs, in their order. */
+export const readLogHeads = async (store: Store, entities: readonly string[]): Promise<readonly LogHead[]> => {
+  const named = await store.getMany(entities.map((partition) => ({ partition, key: KEYS.log })));
+  const heads: LogHead[] = [];
+  for (let i = 0; i < entities.length; i += ENDS_AT_ONCE) {
+    const some = entities.slice(i, i + ENDS_AT_ONCE);
+    heads.push(...(await Promise.all(some.map((entity, at) => endOf(store, entity, named[i + at])))));
+  }
+  return heads;
+};
+
+const endOf = async (store: Store, entity: string, named: string | undefined): Promise<LogHead> => {
   const log = named === undefined ? { bucket: 0 } : decodeJson<LogState>(named);
   const [last] = await store.range(bucketKey(entity, log.bucket), { reverse: true, limit: 1 });
   if (last !== undefined) return { log, head: numberOf(log.bucket, last.key), last };
