@@ -9,6 +9,7 @@ import type {
   PartitionParcels,
 } from '../../packages/server/src/ports/ledger.ts';
 import type { Row, Store } from '../../packages/server/src/ports/store.ts';
+import { UNTIL_TEST_MS } from '../../packages/server/testing/until.ts';
 
 /** What was given to one stored world. */
 export interface LedgerSubject {
@@ -352,17 +353,21 @@ export const ledgerContract = (engine: string, makeSubject: () => Promise<Ledger
       expect(seen).toBe(0);
     });
 
-    test('a follower behind what is kept is told to reset, then goes on [COM7]', async () => {
-      if (subject.forgetDigests === undefined) return;
-      const claim = await claimBy(subject.ledger);
-      for (let n = 1; n <= 6; n++) expect(await commit(subject.ledger, batchOf(claim, n))).toBe('stored');
-      await subject.forgetDigests(0);
-      expect(await commit(subject.ledger, batchOf(claim, 7))).toBe('stored');
-      const seen = await followed(0, claim.stamp + 1, 2);
-      expect(seen[0]).toBe('reset');
-      expect(await followed(0, claim.stamp + 6, 1)).toEqual([
-        { partition: 0, stamp: claim.stamp + 7, grown: [['c/p0', 7, 7]] },
-      ]);
-    });
+    test(
+      'a follower behind what is kept is told to reset, then goes on [COM7]',
+      async () => {
+        if (subject.forgetDigests === undefined) return;
+        const claim = await claimBy(subject.ledger);
+        for (let n = 1; n <= 6; n++) expect(await commit(subject.ledger, batchOf(claim, n))).toBe('stored');
+        await subject.forgetDigests(0);
+        expect(await commit(subject.ledger, batchOf(claim, 7))).toBe('stored');
+        const seen = await followed(0, claim.stamp + 1, 2);
+        expect(seen[0]).toBe('reset');
+        expect(await followed(0, claim.stamp + 6, 1)).toEqual([
+          { partition: 0, stamp: claim.stamp + 7, grown: [['c/p0', 7, 7]] },
+        ]);
+      },
+      UNTIL_TEST_MS,
+    );
   });
 };

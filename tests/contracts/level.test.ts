@@ -9,6 +9,7 @@ import { droppedKey } from '../../packages/server/src/engines/level-keys.ts';
 import { LEVEL_LIMITS } from '../../packages/server/src/engines/level-limits.ts';
 import type { ParcelData } from '../../packages/server/src/ports/ledger.ts';
 import type { Row } from '../../packages/server/src/ports/store.ts';
+import { until } from '../../packages/server/testing/until.ts';
 import { ledgerContract } from './ledger-contract.ts';
 import type { LedgerSubject } from './ledger-contract.ts';
 import { storeContract } from './store-contract.ts';
@@ -49,10 +50,10 @@ const ledgerSubject = ({ level, clock, directory }: Opened): LedgerSubject => ({
   },
   forgetDigests: async (partition) => {
     await clock.advance(8 * DAY_MS);
-    for (let tries = 0; (await level.db.get(droppedKey(partition))) === undefined; tries++) {
-      if (tries > 1_000) throw new Error('no digest is ever dropped');
+    await until('a digest is dropped', async () => {
       await clock.advance(LEVEL_LIMITS.trimEveryMs);
-    }
+      return (await level.db.get(droppedKey(partition))) !== undefined;
+    });
   },
   close: async () => {
     await level.close();

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { LevelRig, commitAll } from '../../testing/level-rig.ts';
+import { UNTIL_TEST_MS, until } from '../../testing/until.ts';
 import { ManualClock } from './clock-manual.ts';
 import { easeFiles } from './level-ease.ts';
 import type { Ease } from './level-ease.ts';
@@ -161,19 +162,22 @@ const openLogs = (directory: string): number => {
   return count;
 };
 
-test('a store that is written to holds its log beside the database, and lets go of it when it is closed', async () => {
-  const rig = new LevelRig();
-  try {
-    const directory = rig.folder();
-    const level = await rig.open(directory);
-    expect(openLogs(directory)).toBe(1);
-    await commitAll(level, 1);
-    for (let looks = 0; openLogs(directory) < 2 && looks < 10_000; looks++)
-      await new Promise((resolve) => void setImmediate(resolve));
-    expect(openLogs(directory)).toBe(2);
-    await rig.close(level);
-    expect(openLogs(directory)).toBe(0);
-  } finally {
-    await rig.clean();
-  }
-});
+test(
+  'a store that is written to holds its log beside the database, and lets go of it when it is closed',
+  async () => {
+    const rig = new LevelRig();
+    try {
+      const directory = rig.folder();
+      const level = await rig.open(directory);
+      expect(openLogs(directory)).toBe(1);
+      await commitAll(level, 1);
+      await until('the log is held', () => openLogs(directory) > 1);
+      expect(openLogs(directory)).toBe(2);
+      await rig.close(level);
+      expect(openLogs(directory)).toBe(0);
+    } finally {
+      await rig.clean();
+    }
+  },
+  UNTIL_TEST_MS,
+);
