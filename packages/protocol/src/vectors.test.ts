@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { CLOSE_CODES, mayReconnect } from './close-codes.ts';
 import { decodeBeat, encodeBeat, entryItem, errorItem, frameOf, messageFields, replyItem } from './codec.ts';
@@ -20,9 +20,29 @@ import type { MethodName } from './schema/methods.ts';
 import { checkFields, countCodePoints } from './schema/check.ts';
 import { negotiate } from './version.ts';
 
+const FOLDER = join(import.meta.dirname, '..', 'vectors');
 /** Vectors are for clients in any language; what they say is checked here against this one. */
-const vectors = <T>(name: string): T =>
-  JSON.parse(readFileSync(join(import.meta.dirname, '..', 'vectors', `${name}.json`), 'utf8')) as T;
+const vectors = <T>(name: string): T => JSON.parse(readFileSync(join(FOLDER, `${name}.json`), 'utf8')) as T;
+
+/** Of UTF-16 code units: so vectors give texts that are not well-formed. */
+const textOf = (codeUnits: readonly number[]): string => String.fromCharCode(...codeUnits);
+
+/** All strings in a value, names of properties too. */
+const stringsIn = (value: unknown): readonly string[] => {
+  if (typeof value === 'string') return [value];
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([name, inner]) => [name, ...stringsIn(inner)]);
+};
+test('every JSON reader takes the vectors: they are ASCII, and each string is well-formed', () => {
+  const files = readdirSync(FOLDER).filter((file) => file.endsWith('.json'));
+  for (const file of files) {
+    const json = readFileSync(join(FOLDER, file), 'utf8');
+    expect([file, /[^\n -~]/.test(json)]).toEqual([file, false]);
+    const strings = stringsIn(JSON.parse(json));
+    expect([file, strings.filter((text) => !text.isWellFormed())]).toEqual([file, []]);
+  }
+  expect(files.length).toBeGreaterThan(5);
+});
 
 const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 const fromHex = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
@@ -42,14 +62,20 @@ test('beats are encoded and decoded as the vectors say [SYN7]', () => {
 });
 
 interface CodePoints {
-  readonly texts: readonly { readonly text: string; readonly codePoints: number; readonly wellFormed: boolean }[];
+  readonly texts: readonly {
+    readonly text?: string;
+    readonly codeUnits?: readonly number[];
+    readonly codePoints: number;
+    readonly wellFormed: boolean;
+  }[];
   readonly repeated: readonly { readonly text: string; readonly times: number; readonly accepted: boolean }[];
 }
 const send = METHODS['message.send'].params;
 const conversation = 'g.0123456789abcdef';
 test('code points are counted, and texts accepted, as the vectors say [LIM2]', () => {
   const { texts, repeated } = vectors<CodePoints>('code-points');
-  for (const { text, codePoints, wellFormed } of texts) {
+  for (const { codeUnits = [], text = textOf(codeUnits), codePoints, wellFormed } of texts) {
+    expect([text, text.isWellFormed()]).toEqual([text, wellFormed]);
     expect([text, countCodePoints(text)]).toEqual([text, codePoints]);
     expect([text, checkFields(send, { conversation, text }).ok]).toEqual([text, wellFormed && codePoints > 0]);
   }
@@ -147,7 +173,8 @@ interface Frames {
   readonly server: readonly { readonly text: string; readonly items: readonly Record<string, unknown>[] }[];
   readonly clientFrames: readonly { readonly text: string; readonly requests: number }[];
   readonly requests: readonly {
-    readonly request: { readonly method: MethodName; readonly params: unknown };
+    readonly request: { readonly method: MethodName; readonly params: object };
+    readonly codeUnits?: Readonly<Record<string, readonly number[]>>;
     readonly refused?: string;
   }[];
 }
@@ -163,6 +190,13 @@ const built = (item: Record<string, unknown>): string => {
     message === undefined ? JSON.stringify(fields).slice(1, -1) : messageFields(JSON.stringify(message)),
   );
 };
+type Asked = Frames['requests'][number];
+/** The params of a request, with those that the vectors give as code units. */
+const paramsOf = ({ request, codeUnits }: Asked): object => {
+  if (codeUnits === undefined) return request.params;
+  const texts = Object.entries(codeUnits).map(([name, units]): [string, string] => [name, textOf(units)]);
+  return { ...request.params, ...Object.fromEntries<string>(texts) };
+};
 test('frames are built and requests checked as the vectors say [SYN10] [GAT4]', () => {
   const { server, clientFrames, requests } = vectors<Frames>('frames');
   for (const { text, items } of server) {
@@ -170,8 +204,9 @@ test('frames are built and requests checked as the vectors say [SYN10] [GAT4]', 
     expect(JSON.parse(text)).toEqual(items);
   }
   for (const { text, requests: count } of clientFrames) expect([JSON.parse(text)].flat()).toHaveLength(count);
-  for (const { request, refused } of requests) {
-    const checked = checkFields(METHODS[request.method].params, request.params);
+  for (const asked of requests) {
+    const { request, refused } = asked;
+    const checked = checkFields(METHODS[request.method].params, paramsOf(asked));
     expect([request, checked.ok ? undefined : checked.refusal.field]).toEqual([request, refused]);
   }
   expect(server.length * clientFrames.length * requests.length).toBeGreaterThan(0);
