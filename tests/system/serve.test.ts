@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'bun:test';
 import { once } from 'node:events';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createClient, logIn, signUp } from '@duolog/sdk';
@@ -124,21 +124,34 @@ test('a port that is taken is told, and nothing is left [OPS7]', async () => {
   await once(taken, 'listening');
   const address = taken.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
-  const refused = stage.duolog(['serve', '--port', String(port), '--data', join(stage.folder(), 'data')]);
+  const data = join(stage.folder(), 'data');
+  const refused = stage.duolog(['serve', '--port', String(port), '--data', data]);
   expect(await refused.ended).toBe(1);
   expect(refused.stderr()).toBe(
     `duolog serve: Port ${port} of 127.0.0.1 is taken by another program. Choose another one with DUOLOG_PORT or --port.\n`,
   );
   expect(refused.stdout()).toBe('');
+  expect(existsSync(data)).toBe(false);
   taken.close();
 });
 
 test('a port at which duolog serves already is taken, too [OPS7]', async () => {
   const server = await stage.serve({});
   const port = new URL(server.url).port;
-  const second = stage.duolog(['serve', '--port', port, '--data', join(stage.folder(), 'data')]);
+  const folder = stage.folder();
+  const second = stage.duolog(['serve', '--port', port, '--data', folder]);
   expect(await second.ended).toBe(1);
   expect(second.stderr()).toContain(`Port ${port} of 127.0.0.1 is taken`);
+  expect(readdirSync(folder)).toEqual([]);
+  expect((await fetch(`${server.url}/health`)).status).toBe(200);
+});
+
+test('an address that is none of this machine is told, and nothing is left [OPS7]', async () => {
+  const data = join(stage.folder(), 'data');
+  const refused = stage.duolog(['serve', '--host', '192.0.2.1', '--port', '0', '--data', data]);
+  expect(await refused.ended).toBe(1);
+  expect(refused.stderr()).toContain('192.0.2.1 is no address of this machine');
+  expect(existsSync(data)).toBe(false);
 });
 
 test('a store in use is told, and goes on serving [OPS7]', async () => {

@@ -32,7 +32,7 @@ import type { Dispatch } from './roles/dispatch.ts';
 import { createGateway } from './roles/gateway/gateway.ts';
 import type { Gateway } from './roles/gateway/gateway.ts';
 import { gatewaySettings } from './roles/gateway/settings.ts';
-import { listen } from './roles/listener.ts';
+import { listen, tryListening } from './roles/listener.ts';
 import type { Listener } from './roles/listener.ts';
 
 export interface BootOptions {
@@ -120,6 +120,10 @@ const CLOSING_MS = 1_000;
 
 /** Starts a server. Rejects, leaving nothing open, with a message for whoever started it. */
 export const boot = async (options: BootOptions): Promise<Server> => {
+  // Listening comes last, when there is somebody to answer; by then there would be a store.
+  await tryListening(options.config).catch((cause: unknown) => {
+    throw listeningFailed(options.config, cause);
+  });
   const watch = createWatch(options.log);
   const engines = await openEngines(options.config, clock, watch);
   try {

@@ -145,6 +145,12 @@ const createGuard = (
   };
 };
 
+/** Listens for a moment. Rejects as `listen` would throw, when it cannot be listened there. */
+export const tryListening = async ({ host, port }: Pick<ListenerOptions, 'host' | 'port'>): Promise<void> => {
+  const starting = (): Response => plain(503, 'This server is starting.');
+  await Bun.serve({ hostname: host, port, reusePort: false, development: false, fetch: starting }).stop(true);
+};
+
 export const listen = (options: ListenerOptions): Listener => {
   let server = serve(options, options.port);
   const port = server.port ?? options.port;
