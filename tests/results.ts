@@ -11,6 +11,12 @@ export interface Results {
   readonly skipped: readonly Note[];
 }
 
+/** What a run says at its end; the last line is for machines: `N passed, N failed` and nothing else. */
+export function summaryOf(passed: number, failed: number, skipped: readonly Note[]): readonly string[] {
+  const named = skipped.map(({ name, detail }) => `skipped: ${name}: ${detail}`);
+  return [...named, ...(named.length > 0 ? [`${named.length} skipped`] : []), `${passed} passed, ${failed} failed`];
+}
+
 const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
 
 function unescapeXml(text: string): string {

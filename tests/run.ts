@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { endGroupsOnSignal, runInGroup, type Ended } from './process-group.ts';
-import { readJson, readJunit, type Note, type Results } from './results.ts';
+import { readJson, readJunit, summaryOf, type Note, type Results } from './results.ts';
 import { suites, type Suite } from './suites.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -132,8 +132,7 @@ async function main(names: readonly string[]): Promise<number> {
   const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed.length, buildFault === undefined ? 0 : 1);
   const skipped = outcomes.flatMap((outcome) => outcome.skipped);
   console.log(`\n${chosen.length} suites in ${seconds(Date.now() - startedAt)}`);
-  for (const note of skipped) console.log(`skipped: ${note.name}: ${note.detail}`);
-  console.log(`${passed} passed, ${failed} failed${skipped.length > 0 ? `, ${skipped.length} skipped` : ''}`);
+  for (const line of summaryOf(passed, failed, skipped)) console.log(line);
   return failed > 0 || passed === 0 ? 1 : 0;
 }
 

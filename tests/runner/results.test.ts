@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { readJson, readJunit } from '../results.ts';
+import { readJson, readJunit, summaryOf } from '../results.ts';
 
 test('the XML of bun test is read with its failures, skips and nested groups', () => {
   const xml = `<testsuites name="bun test" tests="4" failures="2" skipped="1">
@@ -59,4 +59,18 @@ test('the JSON of a script is read, and one of another shape is refused', () => 
   ]) {
     expect(() => readJson(wrong), wrong).toThrow(TypeError);
   }
+});
+
+test('the last line has what passed and what failed, whatever was skipped; that is told before', () => {
+  expect(summaryOf(3, 1, [])).toEqual(['3 passed, 1 failed']);
+  const skipped = [
+    { name: 'sdk-browser', detail: 'needs Chromium' },
+    { name: 'faults', detail: 'needs a C compiler' },
+  ];
+  expect(summaryOf(3, 0, skipped)).toEqual([
+    'skipped: sdk-browser: needs Chromium',
+    'skipped: faults: needs a C compiler',
+    '2 skipped',
+    '3 passed, 0 failed',
+  ]);
 });
