@@ -28,7 +28,8 @@ function isExecutable(path: string): boolean {
 
 /** The browser that browser tests drive; `CHROMIUM` names another one than the first in PATH. */
 export function findBrowser(): string | undefined {
-  return process.env['CHROMIUM'] ?? findProgram('chromium', 'chromium-browser', 'google-chrome', 'chrome');
+  const named = process.env['CHROMIUM'] ?? '';
+  return named === '' ? findProgram('chromium', 'chromium-browser', 'google-chrome', 'chrome') : named;
 }
 
 export const browser: Need = {
