@@ -96,7 +96,7 @@ export const METHODS = {
     errors: ['badCredentials', 'limitExceeded'],
   },
   'session.logOut': {
-    doc: 'Revoke the device that asks.',
+    doc: 'Revoke the device that asks. Its token is refused from then on, so a repeat is answered with `unauthenticated`.',
     kind: 'command',
     auth: 'device',
     over: 'both',

@@ -178,6 +178,18 @@ test('a token ends with its device [ACC6] [API4]', async () => {
   expect((await call('account.get', {}, auth)).body.error?.code).toBe('unauthenticated');
 });
 
+test.each(['session.logOut', 'device.revoke'])(
+  'a repeat of %s by which a device revoked itself is unauthenticated [ACC6] [COM10]',
+  async (method) => {
+    const { auth, device } = await signIn();
+    const again = { ...auth, 'duolog-outbox': newOutboxId(), 'duolog-n': '1' };
+    const params = method === 'device.revoke' ? { device } : {};
+    expect((await call(method, params, again)).status).toBe(200);
+    const { status, body } = await call(method, params, again);
+    expect([status, body.error?.code]).toEqual([401, 'unauthenticated']);
+  },
+);
+
 test('a device that is revoked while a body is on its way is refused at its end [ACC6] [API4]', async () => {
   const { auth, device, handle, user } = await signIn();
   const { body } = await call('direct.create', { user }, auth);
