@@ -232,10 +232,7 @@ export class Replica {
       return;
     }
     const row = this.#rows.get(entry.conversation) ?? this.#joined(entry.conversation, entry);
-    const { leaveSeq } = entry;
-    this.#set({
-      ...row,
-      view: viewOf({ ...row.view, state: 'left', ...(leaveSeq === undefined ? {} : { leaveSeq }) }),
-    });
+    const { kind: _kind, type: _type, useq: _useq, ...left } = entry;
+    this.#set({ ...row, view: viewOf({ ...row.view, ...left }) });
   }
 }
