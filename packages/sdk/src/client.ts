@@ -288,8 +288,7 @@ export class Client {
   }
 
   #me(): string {
-    if (this.user === undefined)
-      throw new DuologError('unavailable', 'One’s own id is known after the first connection.');
+    if (this.user === undefined) throw new DuologError('unavailable', 'Nobody was signed in yet.');
     return this.user;
   }
 

@@ -121,7 +121,7 @@ export class Connection {
     this.#stopProbe();
     this.#socket.close();
     for (const id of this.#waiting.keys()) {
-      this.#answer(id, { error: wireError('unknown', 'The connection was lost before the answer.') });
+      this.#answer(id, { error: wireError('unknown', 'The connection was lost.') });
     }
     this.#events.closed(code, error);
   }

@@ -57,7 +57,7 @@ const stopError = (code: number): DuologError => {
     case CLOSED.unsupportedVersion:
       return new DuologError('unsupportedVersion', 'There is no common protocol version.');
     default:
-      return new DuologError('invalid', `The server closed the connection with code ${code}.`);
+      return new DuologError('invalid', `The server closed with code ${code}.`);
   }
 };
 
@@ -197,7 +197,7 @@ export class Link {
     try {
       socket = new this.#socket(address) as SocketLike;
     } catch (cause) {
-      return this.stop(new DuologError('invalid', `No WebSocket could be made for ${address}.`, { cause }));
+      return this.stop(new DuologError('invalid', `There is no WebSocket to ${address}.`, { cause }));
     }
     const whenOpen = this.#whenOpen;
     const connection = new Connection(socket, hello, this.#clock, {

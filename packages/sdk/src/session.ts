@@ -43,7 +43,7 @@ export class SessionKeeper {
     if (!discover) return { address: addressesOf(http.url).socket, hello: { ...about, token } };
     const { servers, ticket } = await post(http, 'server.find', {}, { token });
     const address = servers[attempt % servers.length];
-    if (address === undefined) throw new DuologError('unavailable', 'No chat server is there at the moment.');
+    if (address === undefined) throw new DuologError('unavailable', 'There is no chat server.');
     return { address, hello: { ...about, ticket } };
   }
 
@@ -63,8 +63,7 @@ export class SessionKeeper {
     const kept = (await this.#local.get(KEYS.session)) as KeptSession | undefined;
     if (kept !== undefined && (credentials === undefined || kept.handle === credentials.handle)) return kept.token;
     if (kept !== undefined) throw new DuologError('conflict', 'The cache belongs to another account.');
-    if (credentials === undefined)
-      throw new DuologError('unauthenticated', 'There is neither a token nor credentials.');
+    if (credentials === undefined) throw new DuologError('unauthenticated', 'There are no credentials.');
     // Kept before the call: if its answer is lost, the repeat gets the same device (COM10).
     const outbox = ((await this.#local.get(KEYS.logIn)) as string | undefined) ?? newOutboxId();
     this.#local.put(KEYS.logIn, outbox);

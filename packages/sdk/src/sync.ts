@@ -3,6 +3,7 @@ import { DuologError, LIMITS } from '@duolog/protocol';
 import type { Conversation, Entry, MethodName, Params, Result } from '@duolog/protocol';
 import { backoffMs } from './clock.ts';
 import type { Clock } from './clock.ts';
+import type { Answer } from './connection.ts';
 import type { Link } from './link.ts';
 
 /** How long a missing entry may be late before it is pulled (SYN2). */
@@ -217,12 +218,16 @@ export class Sync {
     this.#events.reset(conversations, this.#position);
   }
 
-  #ask<M extends MethodName>(method: M, params: Params<M>): Promise<Result<M>> {
-    return new Promise((resolve, reject) => {
-      this.#link.request(method, params, (answer) => {
-        if ('result' in answer) resolve(answer.result);
-        else reject(DuologError.fromWire(answer.error));
-      });
-    });
+  /** Asks until the rate allows it: a page that has to wait is no reason to begin the list anew. */
+  async #ask<M extends MethodName>(method: M, params: Params<M>): Promise<Result<M>> {
+    for (;;) {
+      const answer = await new Promise<Answer<M>>((resolve) => void this.#link.request(method, params, resolve));
+      if ('result' in answer) return answer.result;
+      const { code, retryAfterMs = GAP_MS } = answer.error;
+      if (code !== 'rateLimited') throw DuologError.fromWire(answer.error);
+      // If the connection ends meanwhile, so does this pull, and nobody waits for it.
+      await new Promise<void>((resolve) => void (this.#stopTimer = this.#clock.after(retryAfterMs, resolve)));
+      this.#clearTimer();
+    }
   }
 }

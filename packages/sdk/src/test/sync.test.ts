@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test';
-import { decodeBeat, encodeBeat } from '@duolog/protocol';
+import { DuologError, decodeBeat, encodeBeat } from '@duolog/protocol';
 import type { Cache, CacheChange } from '../cache/cache.ts';
 import { memoryCache } from '../cache/memory.ts';
 import type { Frame, FrameData } from '../testing/index.ts';
@@ -472,4 +472,22 @@ test('a cache that was emptied while it was in use is not believed by the next s
   const third = await live(alice, { cache });
   expect(third.conversation(direct)?.lastSeq).toBe(1);
   expect(syncs(server)).toBe(before);
+});
+
+test('a list of conversations that has to wait for its rate goes on where it was [SYN3] [GAT8]', async () => {
+  const { client, server, clock, alice } = newStage();
+  const groups = Array.from({ length: 1_100 }, (_, i) => `g.${String(i).padStart(20, '0')}`);
+  for (const conversation of groups) server.run(alice.user, 'group.create', { conversation, name: 'G', members: [] });
+  server.expire(alice.user, 500);
+  let asked = 0;
+  server.script('conversation.list', () =>
+    ++asked % 3 === 0 ? { error: new DuologError('rateLimited', 'slowly', { retryAfterMs: 1_000 }) } : undefined,
+  );
+  const made = client(alice);
+  await made.open();
+  await clock.advance(10_000);
+  expect(made.state.status).toBe('live');
+  expect(made.conversations.length).toBeGreaterThan(1_100);
+  // Six pages, two of which had to wait.
+  expect(asked).toBe(8);
 });

@@ -39,7 +39,7 @@ const RATE_WAIT_MS = 1_000;
 const LENGTH_OF_ONE = 16_384;
 /** Characters of an answer that count as one more request: as many as are made in the time of a short one. */
 const ANSWER_OF_ONE = 16_384;
-const ANSWER_OF: { readonly [M in MethodName]?: number } = { 'conversation.list': 512, sync: 8_192 };
+const ANSWER_OF: { readonly [M in MethodName]?: number } = { 'conversation.list': 1_024, sync: 8_192 };
 /** Characters of a query, at most: they wait, and none needs as many. */
 const MAX_QUERY_LENGTH = 8_192;
 const costOf = (length: number): number => 1 + Math.floor(length / LENGTH_OF_ONE);
