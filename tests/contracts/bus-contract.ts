@@ -1,6 +1,8 @@
 /** The contract of `Bus` as tests: each sentence of ports/bus.ts, run over every engine. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import type { Bus } from '../../packages/server/src/ports/bus.ts';
+import { isNever } from './states.ts';
+import type { Never } from './states.ts';
 
 /** A network without nodes at first, that loses nothing by itself. */
 export interface BusSubject {
@@ -9,6 +11,8 @@ export interface BusSubject {
   arrived(): Promise<void>;
   /** The engine says that it calls the listener from within `send`. */
   readonly direct: boolean;
+  /** For so many messages to one node, sent before any of them arrives, there is no room. */
+  readonly tooMany: number | Never;
   close(): Promise<void>;
 }
 
@@ -82,6 +86,18 @@ export const busContract = (engine: string, makeSubject: () => Promise<BusSubjec
         expect(new Set(numbers).size).toBe(numbers.length);
         expect(numbers.length).toBe(name === 'a' ? 330 : 300);
       }
+    });
+
+    test('without room a message is refused and does not arrive, those before it do, and later there is room again [LIM9]', async () => {
+      const [a, b] = [node('a'), node('b')];
+      const most = isNever(subject.tooMany) ? 100_000 : subject.tooMany;
+      let taken = 0;
+      while (taken < most && a.bus.send('b', taken)) taken += 1;
+      expect(taken === most).toBe(isNever(subject.tooMany));
+      await subject.arrived();
+      expect(a.bus.send('b', 'later')).toBe(true);
+      await subject.arrived();
+      expect(b.got.map(([, message]) => message)).toEqual([...Array.from({ length: taken }, (_, n) => n), 'later']);
     });
 
     test('a message to nobody is no error', async () => {

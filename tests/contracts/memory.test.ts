@@ -102,7 +102,13 @@ clockContract('clock-manual of a node whose clock is apart and too fast', () => 
 
 busContract('bus-memory (direct)', async () => {
   const bus = new DirectBus<unknown>();
-  return { open: (node) => bus.open(node), arrived: async () => undefined, direct: true, close: async () => undefined };
+  return {
+    open: (node) => bus.open(node),
+    arrived: async () => undefined,
+    direct: true,
+    tooMany: { never: 'a message is taken from within send, so none ever waits' },
+    close: async () => undefined,
+  };
 });
 for (const [name, delayMs] of [
   ['without delay', [0, 0]],
@@ -113,11 +119,13 @@ for (const [name, delayMs] of [
     const network = new MemoryNetwork<unknown>({
       world: clock,
       faults: new Faults(seededRandom(5), { ...CALM, delayMs }),
+      maxUnderWay: 1_000,
     });
     return {
       open: (node) => network.open(node, clock.view()),
       arrived: () => clock.advance(1_000),
       direct: false,
+      tooMany: 1_001,
       close: async () => undefined,
     };
   });
