@@ -1,18 +1,9 @@
 /** The contract of `Journal` as tests: each sentence of ports/journal.ts, run over every engine, however badly it answers. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
 import type { Journal, JournalRecord } from '../../packages/server/src/ports/journal.ts';
-
-/** One journal, empty at first, seen by two processes. */
-export interface JournalSubject {
-  readonly journal: Journal;
-  readonly other: Journal;
-  /** Awaits a promise, moving the clock if the engine waits for one that stands still. */
-  run<T>(promise: Promise<T>): Promise<T>;
-  close(): Promise<void>;
-}
-
-const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
-const textOf = (record: JournalRecord): string => new TextDecoder().decode(record.bytes);
+import { bytesOf, journalSteps, textOf } from './journal-subject.ts';
+import type { JournalSubject } from './journal-subject.ts';
+import { journalTroubleContract } from './journal-trouble-contract.ts';
 
 /** Runs the contract of `Journal` over an engine. `makeSubject` is called before every test. */
 export const journalContract = (engine: string, makeSubject: () => Promise<JournalSubject>): void => {
@@ -23,48 +14,7 @@ export const journalContract = (engine: string, makeSubject: () => Promise<Journ
     });
     afterEach(() => subject.close());
 
-    /** Asks until there is an answer that fits: reads may be unavailable or stale. */
-    const eventually = async <T>(ask: () => Promise<T>, fits: (answer: T) => boolean): Promise<T> => {
-      for (let tries = 0; tries < 2_000; tries++) {
-        const answer = await subject.run(ask().catch(() => undefined));
-        if (answer !== undefined && fits(answer)) return answer;
-      }
-      throw new Error('the answer never fits');
-    };
-    const records = (
-      partition: number,
-      count: number,
-      after = 0,
-      journal = subject.journal,
-    ): Promise<readonly JournalRecord[]> =>
-      eventually(
-        () => journal.read(partition, after, 1_000),
-        (read) => read.length >= count,
-      );
-    /** Repeats an append unchanged until its record is stored, by the answer or by reading. */
-    const append = async (
-      partition: number,
-      expected: number,
-      id: string,
-      text = id,
-      journal = subject.journal,
-    ): Promise<number> => {
-      for (let tries = 0; tries < 2_000; tries++) {
-        const outcome = await subject.run(journal.append(partition, expected, id, bytesOf(text)));
-        if (outcome.kind === 'stored') return outcome.position;
-        const read = await subject.run(journal.read(partition, expected, 1).catch(() => []));
-        const [next] = read;
-        if (next?.id === id) return next.position;
-        if (next !== undefined) throw new Error(`${next.id} is where ${id} belonged`);
-      }
-      throw new Error('the append never succeeds');
-    };
-    const fill = async (partition: number, count: number): Promise<readonly number[]> => {
-      const positions: number[] = [];
-      for (let i = 0; i < count; i++)
-        positions.push(await append(partition, positions.at(-1) ?? 0, `${partition}-${i}`));
-      return positions;
-    };
+    const { eventually, records, append, fill } = journalSteps(() => subject);
 
     test('records get rising positions above 0 and are read as they were appended [COM3]', async () => {
       const positions = await fill(3, 8);
@@ -250,4 +200,5 @@ export const journalContract = (engine: string, makeSubject: () => Promise<Journ
       expect(hints.length).toBe(before);
     });
   });
+  journalTroubleContract(engine, makeSubject);
 };

@@ -9,6 +9,7 @@ import { MemoryJournal, openMemoryJournal } from '../../packages/server/src/engi
 import { busContract } from './bus-contract.ts';
 import { clockContract } from './clock-contract.ts';
 import { journalContract } from './journal-contract.ts';
+import type { JournalSubject } from './journal-subject.ts';
 import { ledgerContract, type LedgerSubject } from './ledger-contract.ts';
 import { storeContract, storeWriterContract, type StoreSubject } from './store-contract.ts';
 
@@ -131,25 +132,28 @@ for (const [name, delayMs] of [
   });
 }
 
-journalContract('journal-memory', async () => {
+const journalSubject = (conducts: readonly [Conduct?, Conduct?], clock: ManualClock): JournalSubject => {
   const journal = new MemoryJournal();
   return {
-    journal: openMemoryJournal(journal),
-    other: openMemoryJournal(journal),
-    run: (promise) => promise,
-    close: async () => undefined,
+    journal: openMemoryJournal(journal, conducts[0]),
+    other: openMemoryJournal(journal, conducts[1]),
+    fill: async () => void (journal.maxBytes = journal.stream.bytes),
+    removeStream: async () => journal.removeStream(),
+    makeAnew: async () => {
+      journal.makeAnew('journal-2');
+      return openMemoryJournal(journal, conducts[0]);
+    },
+    arrived: () => clock.advance(10_000),
+    run: (promise) => clock.run(promise),
+    close: () => clock.advance(10_000),
   };
-});
+};
+journalContract('journal-memory', async () => journalSubject([], new ManualClock()));
 for (let round = 0; round < 5; round++) {
   journalContract(`journal-memory behaving badly (${round})`, async () => {
     const clock = new ManualClock();
     const faults = new Faults(seededRandom(++seed), ROUGH);
-    const journal = new MemoryJournal();
-    return {
-      journal: openMemoryJournal(journal, { clock: clock.view(), world: clock, faults }),
-      other: openMemoryJournal(journal, { clock: clock.view(), world: clock, faults }),
-      run: (promise) => clock.run(promise),
-      close: () => clock.advance(10_000),
-    };
+    const conduct = (): Conduct => ({ clock: clock.view(), world: clock, faults });
+    return journalSubject([conduct(), conduct()], clock);
   });
 }

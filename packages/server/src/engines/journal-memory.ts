@@ -60,9 +60,14 @@ export class MemoryJournal {
     return this.#stream;
   }
 
-  /** Loses everything and begins a new stream. Nodes that were opened before keep naming the old one, which is gone. */
-  makeAnew(name: string): void {
+  /** Loses everything. Nodes that were opened before keep naming the stream, which is gone. */
+  removeStream(): void {
     this.#stream.gone = true;
+  }
+
+  /** Loses everything and begins a new stream. */
+  makeAnew(name: string): void {
+    this.removeStream();
     this.#stream = makeStream(name);
   }
 

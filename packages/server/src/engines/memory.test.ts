@@ -145,32 +145,6 @@ describe('the memory journal', () => {
     await clock.advance(60);
     expect(await clock.run(journal.append(0, 0, 'x', bytes))).toEqual({ kind: 'stored', position: 1 });
   });
-
-  test('a full journal stores nothing and drops nothing', async () => {
-    const world = new MemoryJournal();
-    world.maxBytes = 2;
-    const journal = openMemoryJournal(world);
-    expect(await journal.append(0, 0, 'a', bytes)).toEqual({ kind: 'stored', position: 1 });
-    expect(await journal.append(0, 1, 'b', new Uint8Array(5))).toEqual({ kind: 'full' });
-    expect(await journal.append(0, 1, 'c', bytes)).toEqual({ kind: 'stored', position: 2 });
-    expect((await journal.read(0, 0, 9)).map(({ id }) => id)).toEqual(['a', 'c']);
-    await journal.trim(0, 2);
-    expect((await journal.append(0, 2, 'd', bytes)).kind).toBe('stored');
-  });
-
-  test('a stream that is gone takes nothing and shows nothing, also when another one has its place', async () => {
-    const world = new MemoryJournal();
-    const old = openMemoryJournal(world);
-    await old.append(0, 0, 'a', bytes);
-    world.makeAnew('journal-2');
-    const anew = openMemoryJournal(world);
-    await anew.append(0, 0, 'b', bytes);
-    expect(await old.append(0, 1, 'c', bytes)).toEqual({ kind: 'refused' });
-    expect(await old.read(0, 0, 9).catch((error: unknown) => error)).toMatchObject({ code: 'unavailable' });
-    expect(await old.state(0).catch((error: unknown) => error)).toMatchObject({ code: 'unavailable' });
-    expect((await anew.read(0, 0, 9)).map(({ id }) => id)).toEqual(['b']);
-    expect((await anew.state(0)).stream).toBe('journal-2');
-  });
 });
 
 describe('the memory network', () => {

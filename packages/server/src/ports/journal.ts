@@ -48,6 +48,6 @@ export interface Journal {
   state(partition: number): Promise<JournalState>;
   /** Calls back when there may be new records, until the answer is called. Only a hint: it may come late, for nothing, or be lost. */
   watch(partition: number, listener: () => void): () => void;
-  /** Forgets records below `position`; never the partition's last one. */
+  /** Forgets records below `position`, which makes room; never the partition's last one. */
   trim(partition: number, position: number): Promise<void>;
 }
