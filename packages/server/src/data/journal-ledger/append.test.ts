@@ -153,6 +153,27 @@ describe('appends', () => {
     expect(process.ledger.readiness(0)).toBe('ready');
   });
 
+  test('a journal that was full has room again once an earlier copy is found stored, and not before [COM9]', async () => {
+    const world = new JournalWorld();
+    const calls: AppendCall[] = [];
+    const process = world.start(
+      {},
+      listening(calls, async (_, append) => {
+        if (calls.length < 3) return calls.length < 2 ? append() : { kind: 'full' };
+        if (calls.length < 6) return { kind: calls.length === 3 ? 'refused' : 'unknown' };
+        await append();
+        return { kind: 'full' };
+      }),
+    );
+    const claim = await world.claim(process);
+    const commit = process.ledger.commit(batchOf(claim, 1));
+    while (calls.length < 5) await world.clock.advance(1);
+    expect(process.ledger.readiness(0)).toBe('storageFull');
+    expect(await world.run(commit)).toBe('stored');
+    expect(calls.length).toBe(6);
+    expect(process.ledger.readiness(0)).toBe('ready');
+  });
+
   test('a stopped ledger answers nothing and appends nothing more', async () => {
     const world = new JournalWorld();
     const process = world.start();

@@ -28,7 +28,7 @@ export const appendId = (around: Surroundings, partition: number, claim: string,
 /**
  * Repeats an append until its own record or another one is read behind the expected position. A refusal or silence
  * proves neither: an earlier copy may be under way, and what a read does not show may be there. `full` is told each time
- * the journal has no room, and when it has again.
+ * the journal has no room, and when something was stored again: no other answer says that there is room.
  */
 export const settleAppend = async (
   around: Surroundings,
@@ -42,11 +42,15 @@ export const settleAppend = async (
     if (n > 0) await waitToRepeat(around, n - 1);
     if (plants.has('no-expectation')) expect = (await untilAvailable(around, () => journal.state(partition))).last;
     const outcome = await ifAvailable(journal.append(partition, expect, id, bytes));
-    full(outcome?.answer.kind === 'full');
-    if (outcome?.answer.kind === 'stored') return outcome.answer;
+    if (outcome?.answer.kind === 'full') full(true);
+    const stored = (position: number): Settled => {
+      full(false);
+      return { kind: 'stored', position };
+    };
+    if (outcome?.answer.kind === 'stored') return stored(outcome.answer.position);
     const read = await ifAvailable(journal.read(partition, expect, 1));
     const next = read?.answer[0];
-    if (next?.id === id) return { kind: 'stored', position: next.position };
+    if (next?.id === id) return stored(next.position);
     if (plants.has('no-expectation')) continue;
     if (plants.has('keep-on-refusal') && outcome?.answer.kind === 'refused') {
       expect = (await untilAvailable(around, () => journal.state(partition))).last;
