@@ -40,6 +40,9 @@ export interface FaultRates {
   readonly refusedRepeat: number;
   /** An append finds the journal full. */
   readonly full: number;
+  /** A write of the atomic ledger fails although it took effect, or without; that ledger takes nothing more. */
+  readonly failedDone: number;
+  readonly failedLost: number;
   /** A bus message is lost, or comes twice (worse than any real bus promises). */
   readonly messageLost: number;
   readonly messageDoubled: number;
@@ -59,6 +62,8 @@ export const CALM: FaultRates = {
   refusedUnderWay: 0,
   refusedRepeat: 0,
   full: 0,
+  failedDone: 0,
+  failedLost: 0,
   messageLost: 0,
   messageDoubled: 0,
 };
@@ -77,6 +82,8 @@ export const ROUGH: FaultRates = {
   refusedUnderWay: 0.5,
   refusedRepeat: 0.5,
   full: 0.02,
+  failedDone: 0.003,
+  failedLost: 0.003,
   messageLost: 0.02,
   messageDoubled: 0.01,
 };
@@ -86,6 +93,8 @@ export class Faults {
   readonly #random: () => number;
   /** May be changed at any time: a world grows rough, or calms down. */
   rates: FaultRates;
+  /** The disk under atomic ledgers is full. */
+  storageFull = false;
 
   constructor(random: () => number, rates: FaultRates) {
     this.#random = random;

@@ -85,9 +85,21 @@ async function* followHeld<P extends ParcelData>(
   }
 }
 
+/** Planted: a ledger whose write failed goes on with the next one. */
+export type MemoryLedgerPlant = 'write-on';
+
+const FAILED = Symbol('failed');
+
+/** A write to a disk that may fail it, before it takes effect or after. */
+const onDisk = <T>({ faults }: Conduct, effect: () => T): T | typeof FAILED => {
+  if (faults.strikes(faults.rates.failedLost)) return FAILED;
+  const outcome = effect();
+  return faults.strikes(faults.rates.failedDone) ? FAILED : outcome;
+};
+
 /**
- * The atomic ledger in memory, with the store it writes, as one node sees them. Under a conduct commits take their time
- * and a dead node never learns of their outcome; they fail never.
+ * The atomic ledger in memory, with the store it writes, as one node sees them. Under a conduct writes take their time, a
+ * dead node never learns of their outcome, the disk may be full, and after a write that failed nothing more is taken.
  */
 export const openMemoryLedger = <P extends ParcelData = ParcelData>(
   world: MemoryLedgerWorld<P>,
@@ -96,14 +108,28 @@ export const openMemoryLedger = <P extends ParcelData = ParcelData>(
     readonly conduct?: Conduct;
     readonly window?: number;
     readonly randomId?: () => string;
+    /** A write failed: the process is to stop. Called once. */
+    readonly onFatal?: (error: DuologError) => void;
+    readonly plants?: ReadonlySet<MemoryLedgerPlant>;
   },
 ): { readonly ledger: Ledger<P>; readonly store: Store } => {
   const { clock, conduct } = options;
   const randomId = options.randomId ?? ((): string => crypto.randomUUID());
-  /** Commits go one behind the other. */
+  let failure: DuologError | undefined;
+  const write = async <T>(effect: () => T): Promise<T> => {
+    if (failure !== undefined && options.plants?.has('write-on') !== true) throw failure;
+    if (conduct === undefined) return effect();
+    const outcome = await once(conduct, () => onDisk(conduct, effect));
+    if (outcome !== FAILED) return outcome;
+    const error = new DuologError('internal', 'A write failed; the ledger takes nothing more.');
+    if (failure === undefined) options.onFatal?.(error);
+    failure ??= error;
+    throw error;
+  };
+  /** Writes go one behind the other. */
   let last: Promise<unknown> = Promise.resolve();
   const inOrder = <T>(effect: () => T): Promise<T> => {
-    const mine = last.then(() => (conduct === undefined ? effect() : once(conduct, effect)));
+    const mine = last.then(() => write(effect));
     last = mine.catch(() => undefined);
     return mine;
   };
@@ -127,7 +153,7 @@ export const openMemoryLedger = <P extends ParcelData = ParcelData>(
         const held = world.held(partition);
         if (held.claim === claim) held.claim = '';
       }),
-    readiness: () => 'ready',
+    readiness: () => (conduct?.faults.storageFull === true ? 'storageFull' : 'ready'),
     follow: (partition, after, signal) => followHeld(world.held(partition), after, signal),
   };
   return { ledger, store: openMemoryStore(world.rows, conduct) };
