@@ -5,8 +5,8 @@ import { CALM, Faults, ROUGH, seededRandom, type FaultRates } from '../../packag
 import { MemoryJournal, openMemoryJournal } from '../../packages/server/src/engines/journal-memory.ts';
 import { MemoryRows, openMemoryStore } from '../../packages/server/src/engines/store-memory.ts';
 import type { Ledger } from '../../packages/server/src/ports/ledger.ts';
-import { openMemoryLedger, MemoryLedgerWorld } from '../../packages/server/src/engines/ledger-memory.ts';
-import { ledgerContract, type LedgerSubject } from './ledger-contract.ts';
+import { ledgerContract } from './ledger-contract.ts';
+import type { LedgerSubject } from './ledger-subject.ts';
 
 /** A world of two processes whose clocks are apart. */
 const journalWorld = (seed: number, rates: FaultRates): LedgerSubject => {
@@ -39,6 +39,18 @@ const journalWorld = (seed: number, rates: FaultRates): LedgerSubject => {
       // What tests read must be there, however slow; only the ledger has to bear refused reads.
       store: openMemoryStore(rows),
       run: (promise) => clock.run(promise),
+      pass: (ms) => clock.advance(ms),
+      mostUnsettled: 64,
+      room: {
+        fill: () => void (journal.maxBytes = journal.stream.bytes),
+        free: () => void (journal.maxBytes = Number.POSITIVE_INFINITY),
+      },
+      failing: {
+        rejects: 'claims',
+        fail: async () => journal.makeAnew('journal-2'),
+        mend: async () => undefined,
+      },
+      tellsLoss: true,
       restart: async () => {
         one.view.stop();
         two.view.stop();
@@ -63,21 +75,3 @@ let seed = 100;
 for (let round = 0; round < 4; round++) {
   ledgerContract(`journal-then-store over rough engines (${round})`, async () => journalWorld(++seed, ROUGH));
 }
-
-ledgerContract('ledger-memory with slow answers', async () => {
-  const clock = new ManualClock();
-  const world = new MemoryLedgerWorld();
-  const conduct = { clock, world: clock, faults: new Faults(seededRandom(3), { ...CALM, delayMs: [0, 20] }) };
-  const open = (): LedgerSubject => {
-    const { ledger, store } = openMemoryLedger(world, { clock, conduct, window: 3 });
-    return {
-      ledger,
-      other: ledger,
-      store,
-      run: (promise) => clock.run(promise),
-      restart: async () => open(),
-      close: async () => undefined,
-    };
-  };
-  return open();
-});

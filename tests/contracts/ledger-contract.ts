@@ -1,54 +1,10 @@
 /** The contract of `Ledger` as tests: each sentence of ports/ledger.ts, run over every engine. */
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test';
-import type {
-  Batch,
-  Claim,
-  CommitOutcome,
-  Digest,
-  Ledger,
-  PartitionParcels,
-} from '../../packages/server/src/ports/ledger.ts';
-import type { Row, Store } from '../../packages/server/src/ports/store.ts';
+import type { CommitOutcome, Digest } from '../../packages/server/src/ports/ledger.ts';
 import { UNTIL_TEST_MS } from '../../packages/server/testing/until.ts';
-
-/** What was given to one stored world. */
-export interface LedgerSubject {
-  readonly ledger: Ledger;
-  /** Another process of the cluster over the same world; for an engine of one process the same as `ledger`. */
-  readonly other: Ledger;
-  /** Reads what the ledger stored. */
-  readonly store: Store;
-  /** Awaits a promise, moving the clock if the engine waits for one that stands still. */
-  run<T>(promise: Promise<T>): Promise<T>;
-  /** Ends the processes without release (as a crash would, where the engine can stand that) and starts new ones over the same world. */
-  restart(): Promise<LedgerSubject>;
-  /** Forgets the digests of all batches so far, as time does (it moves the clock itself); absent if the engine cannot be made to. */
-  forgetDigests?(partition: number): Promise<void>;
-  close(): Promise<void>;
-}
-
-const row = (partition: string, key: string, value: string): Row => ({ partition, key, value: `1${value}` });
-
-interface Said {
-  readonly kind: 'said';
-  readonly text: string;
-}
-const said = (destination: number, ...texts: readonly string[]): PartitionParcels<Said> => ({
-  destination,
-  parcels: texts.map((text) => ({ kind: 'said', text })),
-});
-
-/** The n-th batch after a claim. */
-const batchOf = (claim: Claim, n: number, what: Partial<Batch> = {}): Batch => ({
-  partition: claim.partition,
-  claim: claim.id,
-  stamp: claim.stamp + n,
-  rows: [row(`c/p${claim.partition}/0`, String(n).padStart(3, '0'), `message ${n}`)],
-  drops: [],
-  parcels: [],
-  grown: [[`c/p${claim.partition}`, n, n]],
-  ...what,
-});
+import { batchOf, ledgerSteps, row, said } from './ledger-subject.ts';
+import type { LedgerSubject } from './ledger-subject.ts';
+import { ledgerTroubleContract } from './ledger-trouble-contract.ts';
 
 /** Runs the contract of `Ledger` over an engine. `makeSubject` is called before every test. */
 export const ledgerContract = (engine: string, makeSubject: () => Promise<LedgerSubject>): void => {
@@ -59,21 +15,7 @@ export const ledgerContract = (engine: string, makeSubject: () => Promise<Ledger
     });
     afterEach(() => subject.close());
 
-    const claimBy = async (ledger: Ledger, partition = 0): Promise<Claim> => {
-      // A rival may win once; a claim that nobody contests succeeds in the end.
-      for (let tries = 0; tries < 20; tries++) {
-        const claim = await subject.run(ledger.claim(partition));
-        if (claim !== undefined) return claim;
-      }
-      throw new Error('the claim never succeeds');
-    };
-    const commit = (ledger: Ledger, batch: Batch): Promise<CommitOutcome> => subject.run(ledger.commit(batch));
-    const get = (partition: string, key: string): Promise<string | undefined> =>
-      subject.run(subject.store.get(partition, key));
-    const messages = async (partition = 0): Promise<readonly string[]> =>
-      (await subject.run(subject.store.range(`c/p${partition}/0`, { limit: 1_000 }))).map(({ value }) =>
-        value.slice(1),
-      );
+    const { claimBy, commit, get, messages } = ledgerSteps(() => subject);
 
     /** The next digests a follower sees, `reset` among them. */
     const followed = async (
@@ -283,11 +225,6 @@ export const ledgerContract = (engine: string, makeSubject: () => Promise<Ledger
       expect(await get('u/a/2', '000')).toBe('1u/a/2');
     });
 
-    test('commands are welcome at the start', async () => {
-      const claim = await claimBy(subject.ledger);
-      expect(subject.ledger.readiness(claim.partition)).toBe('ready');
-    });
-
     test('what was acknowledged is there after a restart, and so are the parcels [COM1] [COM4]', async () => {
       const first = await claimBy(subject.ledger);
       for (let n = 1; n <= 3; n++) {
@@ -356,7 +293,6 @@ export const ledgerContract = (engine: string, makeSubject: () => Promise<Ledger
     test(
       'a follower behind what is kept is told to reset, then goes on [COM7]',
       async () => {
-        if (subject.forgetDigests === undefined) return;
         const claim = await claimBy(subject.ledger);
         for (let n = 1; n <= 6; n++) expect(await commit(subject.ledger, batchOf(claim, n))).toBe('stored');
         await subject.forgetDigests(0);
@@ -370,4 +306,5 @@ export const ledgerContract = (engine: string, makeSubject: () => Promise<Ledger
       UNTIL_TEST_MS,
     );
   });
+  ledgerTroubleContract(engine, makeSubject);
 };

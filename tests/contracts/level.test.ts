@@ -11,39 +11,64 @@ import type { ParcelData } from '../../packages/server/src/ports/ledger.ts';
 import type { Row } from '../../packages/server/src/ports/store.ts';
 import { until } from '../../packages/server/testing/until.ts';
 import { ledgerContract } from './ledger-contract.ts';
-import type { LedgerSubject } from './ledger-contract.ts';
+import type { LedgerSubject } from './ledger-subject.ts';
 import { storeContract } from './store-contract.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
+
+/** The disk as a test says it is. */
+interface Disk {
+  full: boolean;
+  broken: boolean;
+}
 
 interface Opened {
   readonly level: Level<ParcelData>;
   readonly clock: ManualClock;
   readonly directory: string;
+  readonly disk: Disk;
 }
 
+const RESERVE_BYTES = 1_000_000_000;
+const MOST_UNSETTLED = 16;
+
 const openIn = async (directory: string, clock: ManualClock): Promise<Opened> => {
+  const disk: Disk = { full: false, broken: false };
   const level = await openLevel<ParcelData>({
     directory,
     partitions: 1,
     clock,
     layout: LAYOUT,
     alarm: (message) => {
-      throw new Error(message);
+      if (!disk.full) throw new Error(message);
     },
     onFatal: (error) => {
-      throw error;
+      if (!disk.broken) throw error;
     },
-    limits: { reserveBytes: 0, checkedTail: 0, areaChars: 500 },
+    freeBytes: () => (disk.full ? 0 : RESERVE_BYTES),
+    limits: { reserveBytes: RESERVE_BYTES, checkedTail: 0, areaChars: 500, maxUnsettled: MOST_UNSETTLED },
   });
-  return { level, clock, directory };
+  return { level, clock, directory, disk };
 };
 
-const ledgerSubject = ({ level, clock, directory }: Opened): LedgerSubject => ({
+const ledgerSubject = ({ level, clock, directory, disk }: Opened): LedgerSubject => ({
   ledger: level.ledger,
   other: level.ledger,
   store: level.store,
   run: (promise) => promise,
+  pass: (ms) => clock.advance(ms),
+  mostUnsettled: MOST_UNSETTLED,
+  room: { fill: () => void (disk.full = true), free: () => void (disk.full = false) },
+  failing: {
+    rejects: 'writes',
+    // A closed database takes no write, as a disk that is gone.
+    fail: async () => {
+      disk.broken = true;
+      await level.db.close();
+    },
+    mend: () => level.db.open(),
+  },
+  tellsLoss: false,
   restart: async () => {
     await level.close();
     return ledgerSubject(await openIn(directory, clock));

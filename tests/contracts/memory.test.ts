@@ -10,7 +10,8 @@ import { busContract } from './bus-contract.ts';
 import { clockContract } from './clock-contract.ts';
 import { journalContract } from './journal-contract.ts';
 import type { JournalSubject } from './journal-subject.ts';
-import { ledgerContract, type LedgerSubject } from './ledger-contract.ts';
+import { ledgerContract } from './ledger-contract.ts';
+import type { LedgerSubject } from './ledger-subject.ts';
 import { storeContract, storeWriterContract, type StoreSubject } from './store-contract.ts';
 
 const memoryStore = async (): Promise<StoreSubject> => {
@@ -29,23 +30,56 @@ const memoryStore = async (): Promise<StoreSubject> => {
 };
 storeContract('store-memory', memoryStore);
 
-const memoryLedger = async (): Promise<LedgerSubject> => {
+type Broken = 'failedDone' | 'failedLost';
+
+/** The troubles of a ledger whose disk misbehaves as told. */
+const troubles = (faults: Faults, broken: Broken): Pick<LedgerSubject, 'room' | 'failing'> => {
+  const { rates } = faults;
+  return {
+    room: { fill: () => void (faults.storageFull = true), free: () => void (faults.storageFull = false) },
+    failing: {
+      rejects: 'writes',
+      fail: async () => void (faults.rates = { ...rates, [broken]: 1 }),
+      mend: async () => void (faults.rates = rates),
+    },
+  };
+};
+
+/** With a conduct it can be full and fail: the write that fails takes effect or does not. */
+const memoryLedger = (clock: ManualClock, conduct?: Conduct, broken: Broken = 'failedLost'): LedgerSubject => {
   const world = new MemoryLedgerWorld();
   const open = (): LedgerSubject => {
-    const { ledger, store } = openMemoryLedger(world, { clock: systemClock });
+    const { ledger, store } = openMemoryLedger(world, {
+      clock,
+      window: 3,
+      ...(conduct === undefined ? {} : { conduct }),
+    });
     return {
       ledger,
       other: ledger,
       store,
-      run: (promise) => promise,
+      run: (promise) => clock.run(promise),
+      pass: (ms) => clock.advance(ms),
       restart: async () => open(),
       forgetDigests: async (partition) => world.forgetDigests(partition),
+      mostUnsettled: { never: 'parcels are of no weight to it' },
+      room: { never: 'memory is all there is' },
+      failing: { never: 'it writes to nothing that could fail' },
+      ...(conduct === undefined ? {} : troubles(conduct.faults, broken)),
+      tellsLoss: false,
       close: async () => undefined,
     };
   };
   return open();
 };
-ledgerContract('ledger-memory', memoryLedger);
+ledgerContract('ledger-memory', async () => memoryLedger(new ManualClock()));
+for (const broken of ['failedDone', 'failedLost'] as const) {
+  ledgerContract(`ledger-memory with slow answers (${broken})`, async () => {
+    const clock = new ManualClock();
+    const faults = new Faults(seededRandom(3), { ...CALM, delayMs: [0, 20] });
+    return memoryLedger(clock, { clock, world: clock, faults }, broken);
+  });
+}
 
 let seed = 0;
 /** A world whose engines answer late and, if rough, as badly as real ones. */

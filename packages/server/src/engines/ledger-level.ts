@@ -21,6 +21,7 @@ import type { LevelLimits } from './level-limits.ts';
 import { checkWhole, openOrCreate, raiseFormat } from './level-open.ts';
 import type { Installation } from './level-open.ts';
 import { createPlaces } from './level-places.ts';
+import type { FreeBytes } from './level-space.ts';
 import { levelStore } from './level-store.ts';
 import type { LevelPlant } from './level-writer.ts';
 import { levelWriter } from './level-writer.ts';
@@ -40,6 +41,8 @@ export interface LevelOptions {
   /** Other files this program keeps in the data folder. */
   readonly alsoOurs?: readonly string[];
   readonly plant?: LevelPlant;
+  /** What is free on the disk; tests say otherwise. */
+  readonly freeBytes?: FreeBytes;
 }
 
 export interface Level<P extends ParcelData> {
@@ -60,7 +63,7 @@ export const openLevel = <P extends ParcelData>(options: LevelOptions): Promise<
   readingFirst(options.directory, () => openWhole<P>(options));
 
 const openWhole = async <P extends ParcelData>(options: LevelOptions): Promise<Level<P>> => {
-  const { directory, clock, layout, alarm, onFatal, alsoOurs, plant } = options;
+  const { directory, clock, layout, alarm, onFatal, alsoOurs, plant, freeBytes } = options;
   const limits = { ...LEVEL_LIMITS, ...options.limits };
   const { db, installation: found } = await openOrCreate({ ...options, writeBufferBytes: limits.writeBufferBytes });
   try {
@@ -70,7 +73,7 @@ const openWhole = async <P extends ParcelData>(options: LevelOptions): Promise<L
     const installation = await raiseFormat(db, layout, found);
     const ease = easeFiles(join(directory, LEDGER_FOLDER), clock);
     const writer = levelWriter({ db, places, onFatal, plant });
-    const ledger = new LevelLedger<P>({ db, writer, ease, directory, clock, limits, alarm });
+    const ledger = new LevelLedger<P>({ db, writer, ease, directory, clock, limits, alarm, freeBytes });
     const close = async (): Promise<void> => {
       ledger.end();
       await writer.idle();

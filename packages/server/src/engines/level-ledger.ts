@@ -18,7 +18,7 @@ import type { Database } from './level-folder.ts';
 import { LAST_STAMP, digestKey, encodeDigest, parcelsKey, stampOf } from './level-keys.ts';
 import type { LevelLimits } from './level-limits.ts';
 import { watchSpace } from './level-space.ts';
-import type { Space } from './level-space.ts';
+import type { FreeBytes, Space } from './level-space.ts';
 import type { LevelWriter, WriteBatch } from './level-writer.ts';
 
 /** One partition as its owners in this process leave it. */
@@ -41,6 +41,7 @@ export interface LevelLedgerOptions {
   readonly clock: Clock;
   readonly limits: LevelLimits;
   readonly alarm: (message: string, cause?: unknown) => void;
+  readonly freeBytes?: FreeBytes | undefined;
 }
 
 /** Removes the stored parcels of what was settled. */
@@ -64,12 +65,12 @@ export class LevelLedger<P extends ParcelData> implements Ledger<P> {
   #ended = false;
 
   constructor(options: LevelLedgerOptions) {
-    const { directory, clock, limits, alarm } = options;
+    const { directory, clock, limits, alarm, freeBytes } = options;
     this.#options = options;
     this.window = limits.window;
     this.maxBatchBytes = limits.maxBatchBytes;
     const reserveBytes = Math.max(limits.reserveBytes, limits.reserveBytes === 0 ? 0 : 4 * limits.writeBufferBytes);
-    this.#space = watchSpace({ directory, clock, reserveBytes, alarm });
+    this.#space = watchSpace({ directory, freeBytes, clock, reserveBytes, alarm });
     this.#trimming = this.#trimLater();
   }
 

@@ -10,20 +10,28 @@ export interface Space {
   full(): boolean;
 }
 
+/** Bytes that one may still write in a folder. */
+export type FreeBytes = (directory: string) => number;
+
+const freeOnDisk: FreeBytes = (directory) => {
+  const { bavail, bsize } = statfsSync(directory);
+  return bavail * bsize;
+};
+
 export const watchSpace = (options: {
   readonly directory: string;
+  readonly freeBytes?: FreeBytes | undefined;
   readonly clock: Clock;
   readonly reserveBytes: number;
   readonly alarm: (message: string) => void;
 }): Space => {
-  const { directory, clock, reserveBytes } = options;
+  const { directory, clock, reserveBytes, freeBytes = freeOnDisk } = options;
   let checkedAt = -Infinity;
   let full = false;
 
   const look = (): void => {
-    const { bavail, bsize } = statfsSync(directory);
     const wasFull = full;
-    full = bavail * bsize < reserveBytes;
+    full = freeBytes(directory) < reserveBytes;
     if (full && !wasFull)
       options.alarm(
         `Less than ${reserveBytes} bytes are free for ${directory}: nothing new is stored until there are more; reading goes on.`,
