@@ -4,7 +4,8 @@
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { PLANTS, isPlant } from './plants.ts';
+import { PLANTS, isPlant, siteOf } from './plants.ts';
+import type { PlantName } from './plants.ts';
 import { runSeed } from './run.ts';
 import type { SeedReport } from './run.ts';
 import { SITES, isSite } from './sites.ts';
@@ -14,7 +15,7 @@ const HELP = `Simulates seeded worlds and judges what their devices saw.
 
   --seeds N       how many seeds (default 100)
   --from SEED     the first one (default 1)
-  --site NAME     cluster, single, or both (default)
+  --site NAME     cluster, single, or both (default; with a plant the one that finds it)
   --plant NAME    plants a fault, which must be found: the run ends at the first seed that finds it
   --plants        lists the faults that can be planted
   --history FILE  writes the history of the last seed as JSON lines
@@ -48,8 +49,8 @@ const options = (() => {
   }
 })();
 
-const sitesOf = (name: string | undefined): readonly SiteName[] => {
-  if (name === undefined) return ['cluster', 'single'];
+const sitesOf = (name: string | undefined, plant: PlantName | undefined): readonly SiteName[] => {
+  if (name === undefined) return plant === undefined ? ['cluster', 'single'] : [siteOf(plant)];
   return isSite(name) ? [name] : fail(`--site is cluster or single, not ${name}.`);
 };
 
@@ -68,8 +69,8 @@ const run = async (): Promise<number> => {
     count('from', options.from, 1),
   ];
   let bad = 0;
-  for (const site of sitesOf(options.site)) {
-    const sum = { ok: 0, takeovers: 0, unknownStored: 0, unknownNotStored: 0 };
+  for (const site of sitesOf(options.site, plant)) {
+    const sum = { ok: 0, takeovers: 0, unknownStored: 0, unknownNotStored: 0, storageFull: 0, failedWrites: 0 };
     for (let seed = from; seed < from + seeds; seed++) {
       const report = await runSeed(seed, SITES[site], plant === undefined ? [] : [plant]);
       if (options.history !== undefined)
@@ -78,6 +79,8 @@ const run = async (): Promise<number> => {
       sum.takeovers += report.takeovers;
       sum.unknownStored += report.unknownStored;
       sum.unknownNotStored += report.unknownNotStored;
+      sum.storageFull += report.storageFull;
+      sum.failedWrites += report.failedWrites;
       if (report.violations.length === 0) continue;
       bad += 1;
       console.log(`${site}: seed ${seed} breaks ${[...new Set(report.violations.map(({ rule }) => rule))].join(', ')}`);
@@ -86,7 +89,8 @@ const run = async (): Promise<number> => {
     }
     console.log(
       `${site}: seeds ${from} to ${from + seeds - 1}: ${sum.ok} commands acknowledged, ${sum.takeovers} take-overs, ` +
-        `${sum.unknownStored} unknown sends were stored, ${sum.unknownNotStored} were not`,
+        `${sum.unknownStored} unknown sends were stored, ${sum.unknownNotStored} were not, ` +
+        `${sum.failedWrites} writes failed, ${sum.storageFull} commands found the disk full`,
     );
   }
   if (plant !== undefined) console.log(`${plant} was not found`);

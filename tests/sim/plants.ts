@@ -1,12 +1,16 @@
 /** Faults planted on purpose, to prove that the simulation finds them. */
 import type { LedgerPlant } from '../../packages/server/src/data/journal-ledger/plants.ts';
+import type { MemoryLedgerPlant } from '../../packages/server/src/engines/ledger-memory.ts';
 import type { PumpPlant } from '../../packages/server/src/pump/settings.ts';
+import type { SiteName } from './sites.ts';
 
-/** Where a plant sits. */
+/** Where a plant sits, and where it is found: in the cluster unless it says so. */
 interface Plant {
   readonly what: string;
+  readonly site?: SiteName;
   readonly pump?: PumpPlant;
   readonly ledger?: LedgerPlant;
+  readonly disk?: MemoryLedgerPlant;
 }
 
 export const PLANTS = {
@@ -54,24 +58,47 @@ export const PLANTS = {
     what: 'COM10: a new owner does not look for answers in the log of messages',
     pump: 'skip-answers-in-log',
   },
+  'answer-after-failed-write': {
+    what: 'COM9: a commit that failed is answered like one that is stored',
+    site: 'single',
+    pump: 'answer-failed-commit',
+  },
+  'write-after-failed-write': {
+    what: 'COM9: after a failed write the ledger goes on with the next one',
+    site: 'single',
+    disk: 'write-on',
+  },
+  'full-disk-ignored': {
+    what: 'STO6: commands are decided though the disk is full',
+    site: 'single',
+    pump: 'decide-when-full',
+  },
   'cursor-jumps-gap': { what: 'SYN2: a device applies an entry that is not the next one' },
 } as const satisfies Record<string, Plant>;
 
 export type PlantName = keyof typeof PLANTS;
 export const isPlant = (name: string): name is PlantName => Object.hasOwn(PLANTS, name);
 
+/** The site at which a plant is looked for. */
+export const siteOf = (name: PlantName): SiteName => {
+  const { site }: Plant = PLANTS[name];
+  return site ?? 'cluster';
+};
+
 /** The sets that the code under test asks; empty until the chaos begins, so that every world gets that far. */
 export interface Planted {
   readonly pump: Set<PumpPlant>;
   readonly ledger: Set<LedgerPlant>;
+  readonly disk: Set<MemoryLedgerPlant>;
   readonly device: Set<PlantName>;
 }
-export const noPlants = (): Planted => ({ pump: new Set(), ledger: new Set(), device: new Set() });
+export const noPlants = (): Planted => ({ pump: new Set(), ledger: new Set(), disk: new Set(), device: new Set() });
 
 /** From now on the plant is there. */
 export const plant = (planted: Planted, name: PlantName): void => {
-  const { pump, ledger }: Plant = PLANTS[name];
+  const { pump, ledger, disk }: Plant = PLANTS[name];
   if (pump !== undefined) planted.pump.add(pump);
   if (ledger !== undefined) planted.ledger.add(ledger);
+  if (disk !== undefined) planted.disk.add(disk);
   planted.device.add(name);
 };

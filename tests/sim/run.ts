@@ -2,7 +2,9 @@
 import { CALM, ROUGH } from '../../packages/server/src/engines/faults.ts';
 import type { FaultRates } from '../../packages/server/src/engines/faults.ts';
 import { check } from '../torture/checker/check.ts';
+import type { HistoryEvent } from '../torture/history.ts';
 import type { PlantName } from './plants.ts';
+import { WRITE_FAILED } from './site-single.ts';
 import { World } from './world.ts';
 import type { BuildSite, Violation } from './world.ts';
 
@@ -14,6 +16,9 @@ export interface SeedReport {
   readonly takeovers: number;
   readonly unknownStored: number;
   readonly unknownNotStored: number;
+  /** Commands refused because the disk was full, and writes that failed. */
+  readonly storageFull: number;
+  readonly failedWrites: number;
   readonly virtualMs: number;
   readonly history: World['events'];
 }
@@ -42,6 +47,7 @@ export const runSeed = async (
     detail,
     atMs: world.clock.monotonic(),
   }));
+  const seen = (fits: (event: HistoryEvent) => boolean): number => world.events.filter(fits).length;
   const { ok, messages, unknownStored, unknownNotStored } = verdict.stats;
   return {
     seed,
@@ -51,6 +57,8 @@ export const runSeed = async (
     takeovers: world.site.takeovers,
     unknownStored,
     unknownNotStored,
+    storageFull: seen((event) => event.type === 'answered' && event.code === 'storageFull'),
+    failedWrites: seen((event) => event.type === 'fault' && event.fault === WRITE_FAILED),
     virtualMs: world.clock.monotonic(),
     history: world.events,
   };

@@ -1,4 +1,5 @@
-/** One process over an atomic ledger: it dies, and another one goes on with what was stored. */
+/** One process over an atomic ledger: it dies, its disk is full or fails, and another one goes on with what was stored. */
+import type { DuologError } from '@duolog/protocol';
 import { DirectBus } from '../../packages/server/src/engines/bus-memory.ts';
 import type { ClockView } from '../../packages/server/src/engines/clock-manual.ts';
 import { MemoryLedgerWorld, openMemoryLedger } from '../../packages/server/src/engines/ledger-memory.ts';
@@ -15,19 +16,45 @@ interface Life {
   readonly gateway: Gateway;
 }
 
+/** The fault in the history when a write of the ledger failed: the process ends soon after. */
+export const WRITE_FAILED = 'a write failed';
+
 export const singleSite: BuildSite = (world: World) => {
   const ledgers = new MemoryLedgerWorld<Parcel>();
   const window = 1 + Math.floor(world.random() * 3);
   let life: Life | undefined;
   let lives = 0;
   let dead = false;
+  /** Since when the disk is full, in microseconds of the owner's clock. */
+  let fullSince = Number.POSITIVE_INFINITY;
+
+  /** What was decided on a full disk is not stored (STO6). */
+  const { rows } = ledgers;
+  const write = rows.write.bind(rows);
+  rows.write = (partition, changes, stamp): void => {
+    // Stamps of turns in one moment are some microseconds ahead of it.
+    if (stamp > fullSince + 1_000) world.violated('STO6', `${partition} was written by a turn on a full disk`);
+    write(partition, changes, stamp);
+  };
 
   const begin = (): Promise<void> => {
     lives += 1;
     const name = `one.${lives}`;
     const clock = world.clock.view();
     const conduct = { clock, world: world.clock, faults: world.faults };
-    const { ledger, store } = openMemoryLedger<Parcel>(ledgers, { clock, conduct, window, randomId: () => name });
+    let failure: DuologError | undefined;
+    const { ledger, store } = openMemoryLedger<Parcel>(ledgers, {
+      clock,
+      conduct,
+      window,
+      randomId: () => name,
+      plants: world.planted.disk,
+      onFatal: (error) => {
+        failure = error;
+        world.record({ type: 'fault', fault: WRITE_FAILED, node: name });
+        clock.after(world.between(0, 100), kill);
+      },
+    });
     const node = createNode({
       bus: new DirectBus<NodeMessage>().open(name),
       clock,
@@ -38,7 +65,9 @@ export const singleSite: BuildSite = (world: World) => {
       version: '0',
       load: () => 0,
       alone: true,
-      alarm: ({ what, cause }) => world.violated('alarm', `${what}: ${String(cause)}`),
+      alarm: ({ what, cause }) => {
+        if (cause === undefined || cause !== failure) world.violated('alarm', `${what}: ${String(cause)}`);
+      },
       limits: { maxEntities: 24 },
       plants: world.planted.pump,
     });
@@ -55,7 +84,7 @@ export const singleSite: BuildSite = (world: World) => {
     life.gateway.die();
   };
 
-  const strike = (): string => {
+  const kill = (): string => {
     end();
     world.clock.after(world.between(10, 1_500), () => {
       if (dead) void begin();
@@ -63,13 +92,26 @@ export const singleSite: BuildSite = (world: World) => {
     return 'killed';
   };
 
+  const free = (): void => {
+    world.faults.storageFull = false;
+    fullSince = Number.POSITIVE_INFINITY;
+  };
+
+  const fill = (): string => {
+    world.faults.storageFull = true;
+    fullSince = world.clock.now() * 1_000;
+    world.clock.after(world.between(300, 3_000), free);
+    return 'filled the disk';
+  };
+
   return {
-    rows: ledgers.rows,
+    rows,
     partitions: 1,
     gateways: () => (life === undefined || dead ? [] : [life.gateway]),
     start: begin,
-    strike,
+    strike: () => (world.random() < 0.7 ? kill() : fill()),
     mend: () => {
+      free();
       if (dead) void begin();
     },
     get takeovers() {

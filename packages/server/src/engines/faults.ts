@@ -82,8 +82,8 @@ export const ROUGH: FaultRates = {
   refusedUnderWay: 0.5,
   refusedRepeat: 0.5,
   full: 0.02,
-  failedDone: 0.003,
-  failedLost: 0.003,
+  failedDone: 0.01,
+  failedLost: 0.01,
   messageLost: 0.02,
   messageDoubled: 0.01,
 };

@@ -129,7 +129,7 @@ export const createDeciding = (options: {
       return;
     }
     const readiness = ledger.readiness(partition);
-    if (readiness !== 'ready') {
+    if (readiness !== 'ready' && !options.plants.has('decide-when-full')) {
       const known = recall(entities, request.envelope);
       if (known === undefined) counters.overloaded += 1;
       const refused = readiness === 'overloaded' ? OVERLOADED : STORAGE_FULL;

@@ -6,7 +6,9 @@ export type PumpPlant =
   | 'send-parcels-ahead'
   | 'drop-outbox-rows'
   | 'skip-answers-in-log'
-  | 'accept-before-commit';
+  | 'accept-before-commit'
+  | 'answer-failed-commit'
+  | 'decide-when-full';
 
 export interface OwnerLimits {
   /** Requests that may be queued; beyond, they are refused with `overloaded`. */
