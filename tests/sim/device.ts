@@ -11,6 +11,7 @@ import { changeHash, hashOf } from '../torture/hash.ts';
 import type { AskedEvent, CommandMethod, Row } from '../torture/history.ts';
 import { foldEntry, messageHash } from './copy.ts';
 import type { Connection } from './gateway.ts';
+import { readAnyPage } from './pages.ts';
 import type { World } from './world.ts';
 
 /** A command a device wants done. */
@@ -168,6 +169,13 @@ export class Device {
     const seq = this.rows.get(conversation)?.lastSeq ?? 0;
     if (seq === 0) return;
     this.want('read', `u/${this.user}`, { kind: 'read', conversation, seq }, { conversation, targetSeq: seq });
+  }
+
+  /** Reads some page of history. */
+  page(conversation: string): void {
+    const lastSeq = this.rows.get(conversation)?.lastSeq;
+    if (this.#connection !== undefined && lastSeq !== undefined)
+      void readAnyPage(this.#world, this.#connection, conversation, lastSeq);
   }
 
   /** Sends what the window allows: n only when n − 8 and all before are answered (COM10). */

@@ -3,6 +3,7 @@ import type { Entry } from '@duolog/protocol';
 import type { Envelope } from '../../packages/server/src/core/commands.ts';
 import { partitionOf } from '../../packages/server/src/core/hash.ts';
 import { userKey } from '../../packages/server/src/core/rows.ts';
+import type { HistoryPage } from '../../packages/server/src/data/history.ts';
 import { patient } from '../../packages/server/src/data/patient-store.ts';
 import { createQueries } from '../../packages/server/src/data/queries.ts';
 import type { Queries } from '../../packages/server/src/data/queries.ts';
@@ -11,6 +12,7 @@ import type { LinkItem, Outcome } from '../../packages/server/src/pump/messages.
 import type { Clock } from '../../packages/server/src/ports/clock.ts';
 import type { Store } from '../../packages/server/src/ports/store.ts';
 import type { Device } from './device.ts';
+import type { Planted } from './plants.ts';
 
 /** What a pull brings. */
 export interface Run {
@@ -62,6 +64,12 @@ export class Connection {
     return this.closed ? undefined : run;
   }
 
+  /** The result of `message.list`. Undefined: the connection broke before the answer. */
+  async history(conversation: string, page: HistoryPage): Promise<string | undefined> {
+    const result = await this.#gateway.readHistory(this.device.user, conversation, page);
+    return this.closed ? undefined : result;
+  }
+
   close(): void {
     this.closed = true;
     this.#gateway.closed(this);
@@ -74,6 +82,7 @@ export interface Surroundings {
   readonly connectionDelayMs: number;
   readonly partitions: number;
   readonly epoch: string;
+  readonly planted: Planted;
   violated(rule: string, detail: string): void;
 }
 
@@ -83,23 +92,32 @@ export class Gateway {
   readonly clock: Clock;
   readonly world: Surroundings;
   readonly #queries: Queries;
+  readonly #history: Queries;
   readonly #connections = new Map<string, Set<Connection>>();
   #dead = false;
 
-  constructor(name: string, node: Node, clock: Clock, store: Store, world: Surroundings) {
+  /** `history`: the store for reads of history, which have chances of their own. */
+  constructor(name: string, node: Node, clock: Clock, store: Store, history: Store, world: Surroundings) {
     this.name = name;
     this.node = node;
     this.clock = clock;
     this.world = world;
-    this.#queries = createQueries({
-      store: patient(store, clock, () => this.#dead),
-      epoch: world.epoch,
-      alarm: (message) => world.violated('SYN1', message),
-    });
+    this.#queries = this.#queriesOf(store);
+    this.#history = this.#queriesOf(history);
     node.edge.attach({
       item: (item) => this.#item(item),
       turnEnd: () => undefined,
       resync: (partition) => this.#resync(partition),
+    });
+  }
+
+  #queriesOf(store: Store): Queries {
+    const { clock, world } = this;
+    return createQueries({
+      store: patient(store, clock, () => this.#dead),
+      epoch: world.epoch,
+      alarm: (message) => world.violated('SYN1', message),
+      plants: world.planted.queries,
     });
   }
 
@@ -165,6 +183,10 @@ export class Gateway {
         });
       }
     }
+  }
+
+  readHistory(user: string, conversation: string, page: HistoryPage): Promise<string> {
+    return this.#history.history(user, conversation, page);
   }
 
   /** Entries after a cursor with their messages. */

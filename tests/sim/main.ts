@@ -70,7 +70,15 @@ const run = async (): Promise<number> => {
   ];
   let bad = 0;
   for (const site of sitesOf(options.site, plant)) {
-    const sum = { ok: 0, takeovers: 0, unknownStored: 0, unknownNotStored: 0, storageFull: 0, failedWrites: 0 };
+    const sum = {
+      ok: 0,
+      takeovers: 0,
+      unknownStored: 0,
+      unknownNotStored: 0,
+      storageFull: 0,
+      failedWrites: 0,
+      pages: 0,
+    };
     for (let seed = from; seed < from + seeds; seed++) {
       const report = await runSeed(seed, SITES[site], plant === undefined ? [] : [plant]);
       if (options.history !== undefined)
@@ -81,6 +89,7 @@ const run = async (): Promise<number> => {
       sum.unknownNotStored += report.unknownNotStored;
       sum.storageFull += report.storageFull;
       sum.failedWrites += report.failedWrites;
+      sum.pages += report.pages;
       if (report.violations.length === 0) continue;
       bad += 1;
       console.log(`${site}: seed ${seed} breaks ${[...new Set(report.violations.map(({ rule }) => rule))].join(', ')}`);
@@ -90,7 +99,7 @@ const run = async (): Promise<number> => {
     console.log(
       `${site}: seeds ${from} to ${from + seeds - 1}: ${sum.ok} commands acknowledged, ${sum.takeovers} take-overs, ` +
         `${sum.unknownStored} unknown sends were stored, ${sum.unknownNotStored} were not, ` +
-        `${sum.failedWrites} writes failed, ${sum.storageFull} commands found the disk full`,
+        `${sum.failedWrites} writes failed, ${sum.storageFull} commands found the disk full, ${sum.pages} pages were read`,
     );
   }
   if (plant !== undefined) console.log(`${plant} was not found`);

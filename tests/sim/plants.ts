@@ -1,5 +1,6 @@
 /** Faults planted on purpose, to prove that the simulation finds them. */
 import type { LedgerPlant } from '../../packages/server/src/data/journal-ledger/plants.ts';
+import type { QueryPlant } from '../../packages/server/src/data/history.ts';
 import type { MemoryLedgerPlant } from '../../packages/server/src/engines/ledger-memory.ts';
 import type { PumpPlant } from '../../packages/server/src/pump/settings.ts';
 import type { SiteName } from './sites.ts';
@@ -11,6 +12,7 @@ interface Plant {
   readonly pump?: PumpPlant;
   readonly ledger?: LedgerPlant;
   readonly disk?: MemoryLedgerPlant;
+  readonly queries?: QueryPlant;
 }
 
 export const PLANTS = {
@@ -73,6 +75,10 @@ export const PLANTS = {
     site: 'single',
     pump: 'decide-when-full',
   },
+  'membership-before-head': {
+    what: 'CON4: a page of history looks who may read it before it looks how far the log goes',
+    queries: 'access-before-head',
+  },
   'cursor-jumps-gap': { what: 'SYN2: a device applies an entry that is not the next one' },
 } as const satisfies Record<string, Plant>;
 
@@ -90,15 +96,23 @@ export interface Planted {
   readonly pump: Set<PumpPlant>;
   readonly ledger: Set<LedgerPlant>;
   readonly disk: Set<MemoryLedgerPlant>;
+  readonly queries: Set<QueryPlant>;
   readonly device: Set<PlantName>;
 }
-export const noPlants = (): Planted => ({ pump: new Set(), ledger: new Set(), disk: new Set(), device: new Set() });
+export const noPlants = (): Planted => ({
+  pump: new Set(),
+  ledger: new Set(),
+  disk: new Set(),
+  queries: new Set(),
+  device: new Set(),
+});
 
 /** From now on the plant is there. */
 export const plant = (planted: Planted, name: PlantName): void => {
-  const { pump, ledger, disk }: Plant = PLANTS[name];
+  const { pump, ledger, disk, queries }: Plant = PLANTS[name];
   if (pump !== undefined) planted.pump.add(pump);
   if (ledger !== undefined) planted.ledger.add(ledger);
   if (disk !== undefined) planted.disk.add(disk);
+  if (queries !== undefined) planted.queries.add(queries);
   planted.device.add(name);
 };

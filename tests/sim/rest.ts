@@ -28,8 +28,8 @@ const logOf = (rows: MemoryRows, entity: string): readonly string[] => {
   }
 };
 
-const itemOf = (body: string): Item => {
-  const message = JSON.parse(body) as Message;
+/** A message as the judge wants it. */
+export const itemOf = (message: Message): Item => {
   const change =
     message.change === undefined
       ? {}
@@ -37,23 +37,22 @@ const itemOf = (body: string): Item => {
   return { seq: message.seq, hash: messageHash(message), sender: message.sender, ...change };
 };
 
-/** What a user may read of a conversation: all intervals of membership. */
-const readable = (
-  rows: MemoryRows,
-  user: string,
-  conversation: string,
-  messages: readonly string[],
-): readonly string[] => {
+const decodeItem = (value: string): Item => itemOf(JSON.parse(decodeMessage(value)) as Message);
+
+/** What a user may read of a conversation, in order: all intervals of membership. */
+export const readable = (rows: MemoryRows, user: string, conversation: string): readonly Item[] => {
   const rosterRow = rows.get(`c/${conversation}`, KEYS.roster);
   const member =
     rosterRow === undefined ? undefined : decodeJson<Roster>(rosterRow).members.find((known) => known.user === user);
   const formerRow = rows.get(`c/${conversation}`, formerKey(user));
   const former = formerRow === undefined ? [] : decodeJson<readonly FormerMember[]>(formerRow);
-  return messages.filter(
-    (_, i) =>
-      (member !== undefined && i + 1 >= member.visibleFrom) ||
-      former.some(({ visibleFrom, leaveSeq }) => i + 1 >= visibleFrom && i + 1 <= leaveSeq),
-  );
+  return logOf(rows, `c/${conversation}`)
+    .filter(
+      (_, i) =>
+        (member !== undefined && i + 1 >= member.visibleFrom) ||
+        former.some(({ visibleFrom, leaveSeq }) => i + 1 >= visibleFrom && i + 1 <= leaveSeq),
+    )
+    .map(decodeItem);
 };
 
 /** The rows a fresh device takes at a reset. */
@@ -86,7 +85,7 @@ const replay = (rows: MemoryRows, user: string, epoch: string, values: readonly 
     }
     const { conversation, seq } = row;
     const place = logRow(`c/${conversation}`, seq);
-    const item = itemOf(decodeMessage(rows.get(place.partition, place.key) ?? '1{}'));
+    const item = decodeItem(rows.get(place.partition, place.key) ?? '1{}');
     events.push({
       ...by,
       type: 'entry',
@@ -114,8 +113,7 @@ export const restOf = (
   for (const user of users) {
     const device = `${user}-fresh`;
     for (const conversation of conversations) {
-      const visible = readable(rows, user, conversation, logOf(rows, `c/${conversation}`));
-      const items = visible.map((value) => itemOf(decodeMessage(value)));
+      const items = readable(rows, user, conversation);
       if (items.length > 0)
         events.push({ type: 'final', user, device, epoch, conversation, lastSeq: items.at(-1)?.seq ?? 0, items });
     }

@@ -19,6 +19,8 @@ export interface SeedReport {
   /** Commands refused because the disk was full, and writes that failed. */
   readonly storageFull: number;
   readonly failedWrites: number;
+  /** Pages of history that were read. */
+  readonly pages: number;
   readonly virtualMs: number;
   readonly history: World['events'];
 }
@@ -59,6 +61,7 @@ export const runSeed = async (
     unknownNotStored,
     storageFull: seen((event) => event.type === 'answered' && event.code === 'storageFull'),
     failedWrites: seen((event) => event.type === 'fault' && event.fault === WRITE_FAILED),
+    pages: world.pages.length,
     virtualMs: world.clock.monotonic(),
     history: world.events,
   };

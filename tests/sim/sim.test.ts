@@ -10,7 +10,15 @@ const LIMIT_MS = 180_000;
 const breaks = async (site: SiteName, seed: number, plants: readonly PlantName[] = []): Promise<readonly string[]> =>
   (await runSeed(seed, SITES[site], plants)).violations.map(({ rule, detail }) => `${rule}: ${detail}`);
 
-const NOTHING = { ok: 0, takeovers: 0, unknownStored: 0, unknownNotStored: 0, storageFull: 0, failedWrites: 0 };
+const NOTHING = {
+  ok: 0,
+  takeovers: 0,
+  unknownStored: 0,
+  unknownNotStored: 0,
+  storageFull: 0,
+  failedWrites: 0,
+  pages: 0,
+};
 const SEEN = Object.keys(NOTHING) as readonly (keyof typeof NOTHING)[];
 
 /** Runs seeds of which none may break a rule; what was seen in them. */
@@ -26,17 +34,18 @@ const seedsHold = async (site: SiteName, from: number, seeds: number): Promise<R
   expect(sum.takeovers).toBeGreaterThan(seeds * 3);
   expect(sum.unknownStored).toBeGreaterThan(seeds);
   expect(sum.unknownNotStored).toBeGreaterThan(seeds);
+  expect(sum.pages).toBeGreaterThan(seeds * 30);
   return sum;
 };
 
 test(
-  'a cluster of misbehaving engines and dying nodes keeps every rule [COM1] [COM2] [COM3] [COM4] [COM5] [COM8] [COM9] [COM10] [SYN1] [SYN2]',
+  'a cluster of misbehaving engines and dying nodes keeps every rule [COM1] [COM2] [COM3] [COM4] [COM5] [COM8] [COM9] [COM10] [CON4] [MSG5] [SYN1] [SYN2]',
   async () => void (await seedsHold('cluster', 1, 200)),
   LIMIT_MS,
 );
 
 test(
-  'one process that dies at any moment, and whose disk is full or fails, keeps every rule [COM1] [COM9] [COM10] [STO6] [SYN1] [SYN2]',
+  'one process that dies at any moment, and whose disk is full or fails, keeps every rule [COM1] [COM9] [COM10] [CON4] [MSG5] [STO6] [SYN1] [SYN2]',
   async () => {
     const { storageFull, failedWrites } = await seedsHold('single', 1, 100);
     expect(storageFull).toBeGreaterThan(100);
@@ -85,6 +94,7 @@ const FINDS: { readonly [P in PlantName]: { readonly from: number; readonly rule
   'answer-after-failed-write': { from: 1, rule: /^(COM1|HISTORY)/ },
   'write-after-failed-write': { from: 1, rule: /^(COM1|SYN1|HISTORY)/ },
   'full-disk-ignored': { from: 1, rule: /^STO6/ },
+  'membership-before-head': { from: 40, rule: /^(MSG5|HISTORY 10)/ },
   'cursor-jumps-gap': { from: 1, rule: /^HISTORY/ },
 };
 for (const [name, { what }] of Object.entries(PLANTS) as [PlantName, (typeof PLANTS)[PlantName]][]) {

@@ -88,6 +88,7 @@ export const clusterSite: BuildSite = (world: World) => {
         if (kind === 'lost') lost(partition, name);
       },
     });
+    const history = openMemoryStore(rows, { ...conduct, faults: world.readingFaults });
     const node = createNode({
       bus,
       clock: seen,
@@ -104,7 +105,7 @@ export const clusterSite: BuildSite = (world: World) => {
       limits: { maxEntities: 24 },
       plants: world.planted.pump,
     });
-    const gateway = seat.roles.includes('gateway') ? new Gateway(name, node, clock, store, world) : undefined;
+    const gateway = seat.roles.includes('gateway') ? new Gateway(name, node, clock, store, history, world) : undefined;
     seat.life = { name, clock, node, bus, abort, gateway };
     void node.start();
   };

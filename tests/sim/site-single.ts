@@ -3,6 +3,7 @@ import type { DuologError } from '@duolog/protocol';
 import { DirectBus } from '../../packages/server/src/engines/bus-memory.ts';
 import type { ClockView } from '../../packages/server/src/engines/clock-manual.ts';
 import { MemoryLedgerWorld, openMemoryLedger } from '../../packages/server/src/engines/ledger-memory.ts';
+import { openMemoryStore } from '../../packages/server/src/engines/store-memory.ts';
 import type { Parcel } from '../../packages/server/src/core/decision.ts';
 import { createNode } from '../../packages/server/src/pump/node.ts';
 import type { Node } from '../../packages/server/src/pump/node.ts';
@@ -55,6 +56,7 @@ export const singleSite: BuildSite = (world: World) => {
         clock.after(world.between(0, 100), kill);
       },
     });
+    const history = openMemoryStore(rows, { ...conduct, faults: world.readingFaults });
     const node = createNode({
       bus: new DirectBus<NodeMessage>().open(name),
       clock,
@@ -71,7 +73,7 @@ export const singleSite: BuildSite = (world: World) => {
       limits: { maxEntities: 24 },
       plants: world.planted.pump,
     });
-    life = { clock, node, gateway: new Gateway(name, node, clock, store, world) };
+    life = { clock, node, gateway: new Gateway(name, node, clock, store, history, world) };
     dead = false;
     return node.start();
   };

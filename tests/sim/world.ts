@@ -17,6 +17,8 @@ import { Device } from './device.ts';
 import type { Gateway } from './gateway.ts';
 import { noPlants, plant } from './plants.ts';
 import type { PlantName } from './plants.ts';
+import { judgePages } from './pages.ts';
+import type { PageRead } from './pages.ts';
 import { restOf } from './rest.ts';
 import { watchRows } from './watch.ts';
 
@@ -54,6 +56,10 @@ export class World {
   readonly clock = new ManualClock();
   readonly random: () => number;
   readonly faults: Faults;
+  /** Reads of history have chances of their own: what else happens in a world does not depend on them. */
+  readonly readingRandom: () => number;
+  readonly readingFaults: Faults;
+  readonly pages: PageRead[] = [];
   readonly events: HistoryEvent[] = [];
   readonly violations: Violation[] = [];
   /** Faults planted on purpose, from the beginning of the chaos on. */
@@ -69,6 +75,8 @@ export class World {
   constructor(seed: number, build: BuildSite, plants: readonly PlantName[]) {
     this.random = seededRandom(seed);
     this.faults = new Faults(this.random, CALM);
+    this.readingRandom = seededRandom(seed ^ 0x70616765);
+    this.readingFaults = new Faults(this.readingRandom, CALM);
     this.#plants = plants;
     this.users = Array.from({ length: 5 }, (_, i) => `u${String(i).padStart(16, '0')}`);
     this.record({
@@ -188,6 +196,15 @@ export class World {
     else if (this.groups.includes(conversation)) this.#changeGroup(device, conversation);
   }
 
+  /** A device reads history now and then, also where it is no member any more. */
+  #read(device: Device): void {
+    if (!this.#chaos) return;
+    this.clock.after(500 + this.readingRandom() * 2_500, () => this.#read(device));
+    const conversations = [...device.rows.keys()];
+    const conversation = conversations[Math.floor(this.readingRandom() * conversations.length)];
+    if (conversation !== undefined) device.page(conversation);
+  }
+
   #changeGroup(device: Device, group: string): void {
     const other = this.pick(this.users.filter((user) => user !== device.user)) ?? '';
     const dice = this.random();
@@ -208,14 +225,18 @@ export class World {
     this.#chaos = true;
     for (const name of this.#plants) plant(this.planted, name);
     this.faults.rates = rates;
+    this.readingFaults.rates = rates;
     for (const device of this.devices) this.#live(device);
+    for (const device of this.devices) this.#read(device);
     this.#strikeAgain();
     await this.clock.advance(CHAOS_MS);
     this.#chaos = false;
     this.faults.rates = CALM;
+    this.readingFaults.rates = CALM;
     this.site.mend();
     this.record({ type: 'served', node: '' });
     await this.#comeToRest();
+    judgePages(this.site.rows, this.pages, (rule, detail) => this.violated(rule, detail));
     for (const event of restOf(this.site.rows, this.epoch, this.users, this.groups)) this.record(event);
     for (const { user, device, cursor, rows } of this.devices) {
       this.record({ type: 'rest', user, device, source: 'live', epoch: this.epoch, cursor, rows: [...rows.values()] });

@@ -18,6 +18,9 @@ export interface HistoryPage {
   readonly limit: number;
 }
 
+/** A fault the simulation plants, to prove that it finds it. */
+export type QueryPlant = 'access-before-head';
+
 /** The head, then what one may read: in this order (see {@link accessOf}). */
 const lookInto = async (
   store: Store,
@@ -76,8 +79,12 @@ export const readHistory = async (
   conversation: ConversationId,
   page: HistoryPage,
   damaged: Damaged,
+  plants: ReadonlySet<QueryPlant>,
 ): Promise<string> => {
-  const { head, access } = await openConversation(store, user, conversation);
+  const { head: headBefore, access } = await openConversation(store, user, conversation);
+  const head = plants.has('access-before-head')
+    ? (await readLogHead(store, conversationKey(conversation))).head
+    : headBefore;
   const { parts, more } = pageOf(spansUpTo(access.spans, head), page);
   const entity = conversationKey(conversation);
   const read = await Promise.all(parts.map(({ from, to }) => readSpan(store, entity, from, to, damaged)));

@@ -10,7 +10,7 @@ import { isHandleHeld, readAccount, readAccountByHandle, readAccounts } from './
 import type { OwnedAccount } from './accounts.ts';
 import { readConversation, readConversations } from './conversation-list.ts';
 import { readHistory, readLastReadable, readMessage } from './history.ts';
-import type { HistoryPage } from './history.ts';
+import type { HistoryPage, QueryPlant } from './history.ts';
 import { readLogHead } from './log-head.ts';
 import { alarmed } from './log-run.ts';
 import { readSync } from './sync.ts';
@@ -47,14 +47,16 @@ export const createQueries = (options: {
   readonly epoch: string;
   /** The store is damaged: an operator must know. */
   readonly alarm: (message: string) => void;
+  /** Faults planted to prove the simulation; none anywhere else. */
+  readonly plants?: ReadonlySet<QueryPlant>;
 }): Queries => {
-  const { store, epoch } = options;
+  const { store, epoch, plants = new Set() } = options;
   const damaged = alarmed(options.alarm);
   return {
     epoch,
     userHead: async (user) => (await readLogHead(store, userKey(user))).head,
     sync: (user, cursor, limit) => readSync(store, epoch, user, cursor, limit, damaged),
-    history: (user, conversation, page) => readHistory(store, user, conversation, page, damaged),
+    history: (user, conversation, page) => readHistory(store, user, conversation, page, damaged, plants),
     message: (user, conversation, seq) => readMessage(store, user, conversation, seq, damaged),
     conversations: (user, after, limit) => readConversations(store, user, after, limit, damaged),
     conversation: (user, conversation) => readConversation(store, user, conversation, damaged),
