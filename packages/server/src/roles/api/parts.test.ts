@@ -107,6 +107,13 @@ test.each<[string, Record<string, string>, boolean]>([
   // A proxy of this machine that is not named in the settings.
   ['127.0.0.1', { 'x-forwarded-for': '9.9.9.9' }, false],
   ['127.0.0.1', { forwarded: 'for=9.9.9.9' }, false],
+  ['127.0.0.1', { via: '1.1 proxy' }, false],
+  ['127.0.0.1', { 'x-real-ip': '9.9.9.9' }, false],
+  // Pages, such as one whose name was made to mean this machine.
+  ['127.0.0.1', { origin: 'https://evil.example' }, false],
+  ['127.0.0.1', { 'sec-fetch-site': 'cross-site' }, false],
+  ['127.0.0.1', { 'sec-fetch-site': 'same-origin' }, false],
+  ['127.0.0.1', { 'sec-fetch-site': 'none' }, true],
 ])('who comes from %j with %o comes from the same machine: %p [OPS9]', (address, headers, isHere) => {
   expect(isFromHere(new Headers(headers), { address, secure: false })).toBe(isHere);
 });

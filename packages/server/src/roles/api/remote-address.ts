@@ -29,9 +29,15 @@ export const peerOf = (headers: Headers, socketAddress: string, proxies: readonl
   return { address: client, secure: headers.get('x-forwarded-proto') === 'https' };
 };
 
-/** Whether a program of this very machine asks, and none that brings somebody else's requests. */
+/** What proxies add, in whatever manner they are set up, and browsers for pages. */
+const SENT_FOR_OTHERS = ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'origin'];
+
+/** Whether a program of this very machine asks, and none that brings somebody else's requests: no proxy, no web page. */
 export const isFromHere = (headers: Headers, { address }: Peer): boolean =>
-  /^(?:127(?:\.\d{1,3}){3}|::1)$/.test(address) && !headers.has('x-forwarded-for') && !headers.has('forwarded');
+  /^(?:127(?:\.\d{1,3}){3}|::1)$/.test(address) &&
+  !SENT_FOR_OTHERS.some((name) => headers.has(name)) &&
+  // A browser says so when a person typed the address.
+  (headers.get('sec-fetch-site') ?? 'none') === 'none';
 
 /** What shares a rate limit: an IPv4 address, or the /64 network that one IPv6 customer has at the least. */
 export const rateKeyOf = (address: string): string => {
