@@ -103,7 +103,7 @@ const introduction = (): readonly Block[] => [
   ),
   heading(2, 'How to call'),
   paragraph(
-    `Over HTTP every method but those of the WebSocket is \`POST ${HTTP_PREFIX}<method>\` with its params as a JSON object, its result as the answer, and \`Authorization: Bearer <token>\` once a device is signed in. An error is \`{ "error": { "code", "retry", "detail", … } }\` with the status of the ${link('table', 'errors')}, and \`Retry-After\` where waiting helps.`,
+    `Over HTTP every method but those of the WebSocket is \`POST ${HTTP_PREFIX}<method>\` with its params as a JSON object, its result as the answer, and \`Authorization: Bearer <token>\` once a device is signed in. An error is \`{ "error": { "code", "retry", "detail", … } }\` with the status of the ${link('table', 'errors')}, and \`Retry-After\` where waiting helps. A connection takes one request after the other’s answer: requests with bodies cannot be pipelined.`,
   ),
   code(
     `POST ${HTTP_PREFIX}message.send\nAuthorization: Bearer <token>\nduolog-outbox: Zx81kQ\nduolog-n: 1\n\n{ "conversation": "g.…", "text": "hello" }`,
