@@ -33,13 +33,21 @@ const collect = async (body: ReadableStream<Uint8Array>, limit: BodyLimit): Prom
   return whole;
 };
 
-/** The bytes of a body. Rejects with `tooLarge`. */
+/** Whoever sent it went away in the middle: no fault of ours, and mostly nobody is left to read this. */
+const cutShort = (cause: unknown): DuologError =>
+  new DuologError('invalid', 'The body ended too early.', { field: 'params', cause });
+
+/** The bytes of a body. Rejects with `tooLarge`, or `invalid` when it does not come to its end. */
 export const readBody = async (request: Request, limit: BodyLimit): Promise<Uint8Array> => {
   const length = request.headers.get('content-length');
   if (Number(length) > LIMITS[limit]) throw tooLarge(limit);
   if (request.body === null) return new Uint8Array();
-  // With a length the listener reads no more than that.
-  return length === null ? collect(request.body, limit) : new Uint8Array(await request.arrayBuffer());
+  try {
+    // With a length the listener reads no more than that.
+    return length === null ? await collect(request.body, limit) : new Uint8Array(await request.arrayBuffer());
+  } catch (cause) {
+    throw cause instanceof DuologError ? cause : cutShort(cause);
+  }
 };
 
 /** The JSON value of a body; that of an empty one is `{}`. Throws `invalid`. */

@@ -30,6 +30,11 @@ const FOREIGN_ORIGIN = 'Pages of this origin may not use this server; its settin
 
 const NO_CALLS = 'This process answers no calls; its setting DUOLOG_ROLES does not name api.';
 
+const NO_PATH = 'The address of this request has no path.';
+
+/** By hand: without a usable Host the listener gives the path alone, or a URL that is none. */
+const pathOf = (url: string): string | undefined => /^(?:https?:\/\/[^/]*)?(\/[^?#]*)/.exec(url)?.[1];
+
 export const createApi = (options: ApiOptions): Api => {
   const { log } = options;
   const page = createPageRoute(options);
@@ -45,7 +50,8 @@ export const createApi = (options: ApiOptions): Api => {
   };
 
   const answer = async (request: Request, socketAddress: string): Promise<Routed> => {
-    const path = new URL(request.url).pathname;
+    const path = pathOf(request.url);
+    if (path === undefined) return ['unknown', errorResponse(wireError('invalid', NO_PATH))];
     const peer = peerOf(request.headers, socketAddress, options.proxies);
     if (!path.startsWith(HTTP_PREFIX)) return page(request, path, peer);
     if (!options.answersCalls) return ['unknown', errorResponse(wireError('notFound', NO_CALLS))];

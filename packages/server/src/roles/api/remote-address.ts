@@ -53,8 +53,8 @@ export const rateKeyOf = (address: string): string => {
     .join(':')}::/64`;
 };
 
-/** The address the client came to, as an http URL without a path; `url` if that is set. */
+/** The address the client came to, as an http URL without a path; `url` if that is set. Who names no host is taken for one of this machine. */
 export const addressOf = (request: Request, peer: Peer, url: string | undefined): string => {
   if (url !== undefined) return url.replace(/\/+$/, '').replace(/^ws/, 'http');
-  return `${peer.secure ? 'https' : 'http'}://${request.headers.get('host') ?? new URL(request.url).host}`;
+  return `${peer.secure ? 'https' : 'http'}://${request.headers.get('host') || 'localhost'}`;
 };

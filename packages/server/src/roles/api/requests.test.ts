@@ -1,0 +1,117 @@
+/** Requests as they come over a socket: without a Host, and cut short. */
+import { afterAll, beforeAll, beforeEach, expect, test } from 'bun:test';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import type { WireError } from '@duolog/protocol';
+import { systemClock } from '../../engines/clock-system.ts';
+import { createLog } from '../../log.ts';
+import { METRICS_CONTENT_TYPE, createMetrics } from '../../metrics.ts';
+import type { Dispatch } from '../dispatch.ts';
+import { listen } from '../listener.ts';
+import type { Listener } from '../listener.ts';
+import { createApi } from './handler.ts';
+import { USER_CALL_LIMITS } from './user-calls.ts';
+
+const lines: string[] = [];
+const metrics = createMetrics();
+const log = createLog({ level: 'info', format: 'json', write: (line) => lines.push(line), now: () => 0 });
+
+const dispatch: Dispatch = (_call, answers, id) => {
+  answers.answered(id, '{}');
+  return undefined;
+};
+
+const api = createApi({
+  version: '0',
+  clock: systemClock,
+  log,
+  metrics,
+  metricsText: () => ({ text: metrics.text(), contentType: METRICS_CONTENT_TYPE }),
+  metricsFor: 'local',
+  dispatch,
+  readToken: (token) => ({ user: token, device: 'd' }),
+  isSignedIn: () => Promise.resolve(true),
+  userCalls: { ...USER_CALL_LIMITS, callsPerSecond: 200 },
+  unready: () => [],
+  rates: { signUpsPerHour: 10, logInsPerMinute: 10, logInsPerHandlePerMinute: 10 },
+  answersCalls: true,
+  origins: [],
+  proxies: [],
+  url: undefined,
+});
+
+let listener: Listener;
+beforeAll(() => {
+  const fetch = (request: Request, address: string): Promise<Response> => api.handle(request, address);
+  listener = listen({ host: '127.0.0.1', port: 0, fetch, mayConnect: () => true, gateway: undefined, log });
+});
+beforeEach(() => {
+  lines.length = 0;
+});
+afterAll(() => listener.close(0));
+
+const open = (): Socket => connect({ host: '127.0.0.1', port: listener.port });
+
+/** All that is answered before the server closes, as it is asked to. */
+const ask = (head: string, body = ''): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const socket = open();
+    let text = '';
+    socket.on('data', (data) => {
+      text += data.toString();
+    });
+    socket.on('close', () => resolve(text));
+    socket.on('error', reject);
+    socket.write(`${head}\r\nConnection: close\r\n\r\n${body}`);
+  });
+
+const codeOf = async (response: Response): Promise<string> =>
+  response.ok ? 'ok' : ((await response.json()) as { error: WireError }).error.code;
+
+const count = (route: string, status: number): number =>
+  Number(
+    metrics.text().split(`duolog_http_requests_total{route="${route}",status="${status}"} `)[1]?.split('\n')[0] ?? 0,
+  );
+
+const until = async (reached: () => boolean): Promise<void> => {
+  while (!reached()) await Bun.sleep(5);
+};
+
+test.each([
+  ['no Host', 'GET /health HTTP/1.0'],
+  ['an empty Host', 'GET /health?x=/y HTTP/1.1\r\nHost: '],
+  ['a Host with a space', 'GET /health HTTP/1.1\r\nHost: a b'],
+  ['a Host that makes no URL', 'GET /health HTTP/1.1\r\nHost: ['],
+  ['a port that is none', 'GET /health HTTP/1.1\r\nHost: x:99999'],
+])('a request with %s is answered like any other [API16]', async (_what, head) => {
+  expect(await ask(head)).toMatch(/^HTTP\/1\.1 200 OK[^]*"serving"/);
+  expect(lines).toEqual([]);
+});
+
+test('a call, and a page that shows the address, are answered without a Host [API16]', async () => {
+  const head = 'POST /v1/account.get HTTP/1.0\r\nAuthorization: Bearer ann\r\nContent-Length: 2';
+  expect(await ask(head, '{}')).toStartWith('HTTP/1.1 200 OK');
+  expect(await ask('GET / HTTP/1.0')).toContain('http://localhost/v1');
+  expect(lines).toEqual([]);
+});
+
+test('an address without a path is refused, and no fault [API16]', async () => {
+  const request = new Proxy(new Request('http://x'), {
+    get: (it, name): unknown => (name === 'url' ? '*' : Reflect.get(it, name)),
+  });
+  const response = await api.handle(request, '127.0.0.1');
+  expect([response.status, await codeOf(response)]).toEqual([400, 'invalid']);
+  expect(lines).toEqual([]);
+});
+
+test.each([
+  ['of a known length', 'user.get', 'Content-Length: 30000', '{"users"'],
+  ['of an unknown length', 'user.find', 'Transfer-Encoding: chunked', '8\r\n{"handle'],
+])('a client that goes away in a body %s is no fault of the server [API16]', async (_what, method, length, part) => {
+  const socket = open();
+  socket.write(`POST /v1/${method} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ann\r\n${length}\r\n\r\n${part}`, () =>
+    setTimeout(() => socket.resetAndDestroy(), 50),
+  );
+  await until(() => count(method, 400) + count(method, 500) > 0);
+  expect([count(method, 400), lines]).toEqual([1, []]);
+});
