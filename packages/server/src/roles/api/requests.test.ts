@@ -1,4 +1,4 @@
-/** Requests as they come over a socket: without a Host, and cut short. */
+/** Requests as they come over a socket: without a Host, cut short and nested. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'bun:test';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
@@ -12,6 +12,7 @@ import type { Listener } from '../listener.ts';
 import { createApi } from './handler.ts';
 import { USER_CALL_LIMITS } from './user-calls.ts';
 
+const MIB = 1_024 * 1_024;
 const lines: string[] = [];
 const metrics = createMetrics();
 const log = createLog({ level: 'info', format: 'json', write: (line) => lines.push(line), now: () => 0 });
@@ -65,6 +66,13 @@ const ask = (head: string, body = ''): Promise<string> =>
     socket.write(`${head}\r\nConnection: close\r\n\r\n${body}`);
   });
 
+const post = (user: string, method: string, body = '{}'): Promise<Response> =>
+  fetch(`http://127.0.0.1:${listener.port}/v1/${method}`, {
+    method: 'POST',
+    body,
+    headers: { authorization: `Bearer ${user}` },
+  });
+
 const codeOf = async (response: Response): Promise<string> =>
   response.ok ? 'ok' : ((await response.json()) as { error: WireError }).error.code;
 
@@ -114,4 +122,13 @@ test.each([
   );
   await until(() => count(method, 400) + count(method, 500) > 0);
   expect([count(method, 400), lines]).toEqual([1, []]);
+});
+
+test('a body of more than 16 KiB is nested at most 32 levels deep [API15]', async () => {
+  const nested = (levels: number): string =>
+    `{"x":"${'x'.repeat(16_384)}","y":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+  const deep = await post('ann', 'account.get', '['.repeat(2 * MIB));
+  expect([deep.status, await deep.json()]).toMatchObject([400, { error: { code: 'invalid', field: 'params' } }]);
+  expect(await (await post('ann', 'account.get', nested(32))).text()).toContain('32 levels');
+  expect(await (await post('ann', 'account.get', nested(31))).text()).not.toContain('32 levels');
 });
