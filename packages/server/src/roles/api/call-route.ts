@@ -1,6 +1,6 @@
 /** `POST /v1/<method>`. */
 import { DuologError, ERRORS, SOCKET_PATH } from '@duolog/protocol';
-import type { MethodName, Result, WireError } from '@duolog/protocol';
+import type { MethodName, Result, UserId, WireError } from '@duolog/protocol';
 import type { Caller } from '../../methods/handler.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
@@ -9,6 +9,7 @@ import { wireErrorOf } from '../dispatch.ts';
 import type { Call, Dispatch } from '../dispatch.ts';
 import { OWN_ADDRESS } from './discovery.ts';
 import { bytesToCome, jsonOf, readBody } from './body.ts';
+import { bodyInPieces, waitingBytesOf } from './long-answer.ts';
 import { methodOf, readHead } from './method-call.ts';
 import type { CallHead } from './method-call.ts';
 import { addressOf } from './remote-address.ts';
@@ -17,8 +18,9 @@ import { errorResponse, jsonResponse, methodNotAllowed } from './responses.ts';
 import type { Routed } from './responses.ts';
 import { createSignInRates } from './sign-in-rates.ts';
 import type { SignInRates } from './sign-in-rates.ts';
+import { createTurns } from './turns.ts';
 import { createUserCalls } from './user-calls.ts';
-import type { UserCallLimits } from './user-calls.ts';
+import type { UserCall, UserCallLimits } from './user-calls.ts';
 
 export interface CallOptions {
   readonly clock: Clock;
@@ -37,6 +39,13 @@ export interface CallOptions {
 
 /** Seconds; from a look at a cache to a slow disk. */
 const DURATION_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
+
+/** Queries whose answers may be of megabytes, and how many of them are worked on at a time: each takes a multiple of its answer. */
+const LONG_ANSWERED: ReadonlySet<MethodName> = new Set(['message.list', 'message.get', 'conversation.list', 'sync']);
+const LONG_AT_ONCE = 8;
+const LONG_OF_USER_AT_ONCE = 2;
+
+type UserHead = CallHead & { readonly token: string };
 
 type Answer = { readonly json: string } | { readonly error: WireError };
 
@@ -57,51 +66,90 @@ const withOwnAddress = (json: string, address: string): string => {
   return JSON.stringify({ ...found, servers });
 };
 
+/** The answer, with which the call ends: with a long one when it was taken, with any other at once. */
+const respond = (json: string, call: UserCall, clock: Clock): Response => {
+  call.answered(json.length);
+  const waitingBytes = waitingBytesOf(json);
+  if (waitingBytes === 0) {
+    call.end();
+    return jsonResponse(json);
+  }
+  call.keep(waitingBytes);
+  return jsonResponse(bodyInPieces(json, clock, () => call.end()));
+};
+
+/** Calls of somebody who is signed in. */
+const createUserRoute = (
+  options: CallOptions,
+): ((request: Request, method: MethodName, head: UserHead, peer: Peer) => Promise<Response>) => {
+  const { clock, dispatch } = options;
+  const userCalls = createUserCalls(clock, options.userCalls);
+  const turns = createTurns(LONG_AT_ONCE, LONG_OF_USER_AT_ONCE);
+
+  const inTurn = (method: MethodName, user: UserId, call: UserCall, work: () => Promise<Answer>): Promise<Answer> =>
+    LONG_ANSWERED.has(method)
+      ? turns.run(user, () => {
+          // Those before it may have used up what this one was let in for.
+          call.checkRate();
+          return work();
+        })
+      : work();
+
+  return async (request, method, head, peer) => {
+    const caller = options.readToken(head.token);
+    if (caller === undefined) throw new DuologError('unauthenticated', ERRORS.unauthenticated.text);
+    const call = userCalls.begin(caller.user, bytesToCome(request));
+    try {
+      const body = await readBody(request, 'maxFrameBytes');
+      call.read(body.byteLength);
+      const params = jsonOf(body);
+      // Behind the body, which may take its time: the device may be revoked meanwhile (ACC6).
+      if (!(await options.isSignedIn(caller))) throw new DuologError('unauthenticated', ERRORS.unauthenticated.text);
+      const made = await inTurn(method, caller.user, call, () =>
+        dispatched(dispatch, { method, params, caller, ...head.numbered }),
+      );
+      if ('error' in made) {
+        call.end();
+        return errorResponse(made.error);
+      }
+      const isFound = method === 'server.find';
+      const json = isFound ? withOwnAddress(made.json, addressOf(request, peer, options.url)) : made.json;
+      return respond(json, call, clock);
+    } catch (thrown) {
+      call.end();
+      throw thrown;
+    }
+  };
+};
+
 export const createCallRoute = (
   options: CallOptions,
 ): ((request: Request, name: string, peer: Peer) => Promise<Routed>) => {
   const { clock, log, dispatch } = options;
   const checkRate = createSignInRates(options.rates);
-  const userCalls = createUserCalls(clock, options.userCalls);
+  const ofUser = createUserRoute(options);
   const seconds = options.metrics.histogram(
     { name: 'duolog_http_call_seconds', help: 'Time from a method call over HTTP to its answer.' },
     DURATION_BOUNDS,
   );
 
-  const ofAnybody = async (request: Request, method: MethodName, head: CallHead, peer: Peer): Promise<Answer> => {
+  const ofAnybody = async (
+    request: Request,
+    method: MethodName,
+    numbered: CallHead['numbered'],
+    peer: Peer,
+  ): Promise<Response> => {
     const params = jsonOf(await readBody(request, 'maxSignInBytes'));
     checkRate(method, params, peer.address, clock.monotonic());
-    return dispatched(dispatch, { method, params, caller: undefined, ...head.numbered });
+    const made = await dispatched(dispatch, { method, params, caller: undefined, ...numbered });
+    return 'error' in made ? errorResponse(made.error) : jsonResponse(made.json);
   };
 
-  const ofUser = async (request: Request, method: MethodName, head: CallHead, token: string): Promise<Answer> => {
-    const caller = options.readToken(token);
-    if (caller === undefined) throw new DuologError('unauthenticated', ERRORS.unauthenticated.text);
-    const end = userCalls.begin(caller.user, bytesToCome(request));
-    let [readBytes, answerLength] = [0, 0];
-    try {
-      const body = await readBody(request, 'maxFrameBytes');
-      readBytes = body.byteLength;
-      const params = jsonOf(body);
-      // Behind the body, which may take its time: the device may be revoked meanwhile (ACC6).
-      if (!(await options.isSignedIn(caller))) throw new DuologError('unauthenticated', ERRORS.unauthenticated.text);
-      const answer = await dispatched(dispatch, { method, params, caller, ...head.numbered });
-      if ('json' in answer) answerLength = answer.json.length;
-      return answer;
-    } finally {
-      end(readBytes, answerLength);
-    }
-  };
-
-  const answer = async (request: Request, method: MethodName, peer: Peer): Promise<Response> => {
-    const head = readHead(request, method);
-    const { token } = head;
-    const made = await (token === undefined
-      ? ofAnybody(request, method, head, peer)
-      : ofUser(request, method, head, token));
-    if ('error' in made) return errorResponse(made.error);
-    const isFound = method === 'server.find';
-    return jsonResponse(isFound ? withOwnAddress(made.json, addressOf(request, peer, options.url)) : made.json);
+  const answer = (request: Request, method: MethodName, peer: Peer): Promise<Response> => {
+    const { numbered, token } = readHead(request, method);
+    return token === undefined
+      ? ofAnybody(request, method, numbered, peer)
+      : ofUser(request, method, { numbered, token }, peer);
   };
 
   return async (request, name, peer) => {

@@ -1,4 +1,4 @@
-/** Requests as they come over a socket: without a Host, cut short and nested. */
+/** Requests as they come over a socket: without a Host, cut short, nested, and with answers that nobody reads. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'bun:test';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
@@ -17,8 +17,16 @@ const lines: string[] = [];
 const metrics = createMetrics();
 const log = createLog({ level: 'info', format: 'json', write: (line) => lines.push(line), now: () => 0 });
 
-const dispatch: Dispatch = (_call, answers, id) => {
-  answers.answered(id, '{}');
+/** Answers with as many bytes as a page may have. */
+const longPage = JSON.stringify('x'.repeat(5 * MIB));
+const LIST = JSON.stringify({ conversation: 'g.abcdefghijklmnopqrstuv' });
+let lists = 0;
+const dispatch: Dispatch = ({ method }, answers, id) => {
+  if (method !== 'message.list') answers.answered(id, '{}');
+  else {
+    lists += 1;
+    setImmediate(() => answers.answered(id, longPage));
+  }
   return undefined;
 };
 
@@ -81,6 +89,9 @@ const count = (route: string, status: number): number =>
     metrics.text().split(`duolog_http_requests_total{route="${route}",status="${status}"} `)[1]?.split('\n')[0] ?? 0,
   );
 
+const listRequest = (user: string): Request =>
+  new Request('http://x/v1/message.list', { method: 'POST', body: LIST, headers: { authorization: `Bearer ${user}` } });
+
 const until = async (reached: () => boolean): Promise<void> => {
   while (!reached()) await Bun.sleep(5);
 };
@@ -131,4 +142,63 @@ test('a body of more than 16 KiB is nested at most 32 levels deep [API15]', asyn
   expect([deep.status, await deep.json()]).toMatchObject([400, { error: { code: 'invalid', field: 'params' } }]);
   expect(await (await post('ann', 'account.get', nested(32))).text()).toContain('32 levels');
   expect(await (await post('ann', 'account.get', nested(31))).text()).not.toContain('32 levels');
+});
+
+test('long answers that nobody reads are refused beyond what may wait, and make room when they are taken or given up [API14]', async () => {
+  const list = (user: string): Promise<Response> => api.handle(listRequest(user), '127.0.0.1');
+  const kept = [await list('bob'), await list('bob')];
+  const refused = await list('bob');
+  expect([refused.status, refused.headers.get('retry-after'), await codeOf(refused)]).toEqual([503, '1', 'overloaded']);
+  const short = await api.handle(
+    new Request('http://x/v1/account.get', { method: 'POST', headers: { authorization: 'Bearer bob' } }),
+    '127.0.0.1',
+  );
+  expect(short.status).toBe(200);
+  expect(await kept[0]?.text()).toBe(longPage);
+  kept.push(await list('bob'));
+  expect(kept[2]?.status).toBe(200);
+  await kept[1]?.body?.cancel();
+  kept.push(await list('bob'));
+  expect(kept[3]?.status).toBe(200);
+  await Promise.all([kept[2]?.body?.cancel(), kept[3]?.body?.cancel()]);
+});
+
+test('of many long queries at once those are not worked on that the answers of the others leave no room for [API14]', async () => {
+  lists = 0;
+  const answers = await Promise.all(Array.from({ length: 60 }, () => api.handle(listRequest('dan'), '127.0.0.1')));
+  expect(lists).toBeLessThan(10);
+  expect(answers.map(({ status }) => status)).toContain(429);
+  await Promise.all(answers.map(async ({ body }) => body?.cancel()));
+});
+
+test('all users together let no more than 128 MiB wait [API14]', async () => {
+  const answers: Response[] = [];
+  for (let i = 0; i < 60; i++) answers.push(await api.handle(listRequest(`user${i}`), '127.0.0.1'));
+  const waiting = answers.filter(({ ok }) => ok);
+  expect(waiting.length).toBeGreaterThan(10);
+  expect(waiting.length * 5).toBeLessThan(128);
+  await Promise.all(waiting.map(async ({ body }) => body?.cancel()));
+  const after = await api.handle(listRequest('user59'), '127.0.0.1');
+  expect(after.status).toBe(200);
+  await after.body?.cancel();
+});
+
+test('a connection that goes away with an answer that it did not read makes room for the next [API14]', async () => {
+  const before = count('message.list', 200);
+  const sockets = [open(), open()];
+  for (const socket of sockets) {
+    socket.pause();
+    const head = `POST /v1/message.list HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer cid\r\nContent-Length: ${LIST.length}`;
+    socket.write(`${head}\r\n\r\n${LIST}`);
+  }
+  await until(() => count('message.list', 200) === before + 2);
+  expect(await codeOf(await post('cid', 'message.list', LIST))).toBe('overloaded');
+  for (const socket of sockets) socket.destroy();
+  let code = '';
+  while (code !== 'ok') {
+    const response = await post('cid', 'message.list', LIST);
+    code = await codeOf(response);
+    if (code === 'ok') expect(await response.text()).toBe(longPage);
+  }
+  expect(lines).toEqual([]);
 });

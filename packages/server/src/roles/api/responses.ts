@@ -8,9 +8,12 @@ const JSON_HEADERS = {
   'x-content-type-options': 'nosniff',
 };
 
-/** An answer of JSON text. */
-export const jsonResponse = (json: string, status = 200, headers: Record<string, string> = {}): Response =>
-  new Response(json, { status, headers: { ...JSON_HEADERS, ...headers } });
+/** An answer of JSON text, or of a stream of it. */
+export const jsonResponse = (
+  json: string | ReadableStream<Uint8Array>,
+  status = 200,
+  headers: Record<string, string> = {},
+): Response => new Response(json, { status, headers: { ...JSON_HEADERS, ...headers } });
 
 /** An error in the form it travels in, with the status of the table. `status` is for what HTTP alone knows (405). */
 export const errorResponse = (

@@ -7,14 +7,16 @@ import type { UserCalls } from './user-calls.ts';
 const KIB = 1_024;
 const open = () => {
   const clock = new ManualClock();
-  const limits = { callsPerSecond: 5, maxUnderWay: 3, maxUnderWayBytes: 600 * KIB };
+  const limits = { callsPerSecond: 5, maxUnderWay: 3, maxUnderWayBytes: 600 * KIB, maxWaitingBytes: 900 * KIB };
   return { clock, calls: createUserCalls(clock, limits) };
 };
 
 /** Makes a call that is answered at once; how it was refused, if it was. */
 const call = (calls: UserCalls, user: string, bodyBytes = 0, answerLength = 0): DuologError | undefined => {
   try {
-    calls.begin(user, bodyBytes)(bodyBytes, answerLength);
+    const begun = calls.begin(user, bodyBytes);
+    begun.answered(answerLength);
+    begun.end();
     return undefined;
   } catch (thrown) {
     if (thrown instanceof DuologError) return thrown;
@@ -52,27 +54,56 @@ test('long bodies and long answers count as several calls [API14]', async () => 
 
 test('calls under way are bounded per user, in number and bytes [API14]', async () => {
   const { clock, calls } = open();
-  const ends = [1, 2, 3].map(() => calls.begin('a', 0));
+  const begun = [1, 2, 3].map(() => calls.begin('a', 0));
   expect(call(calls, 'a')?.code).toBe('overloaded');
   expect(call(calls, 'b')).toBeUndefined();
-  ends.forEach((end) => end(0, 0));
+  begun.forEach((one) => one.end());
   await clock.advance(2_000);
-  const end = calls.begin('a', 590 * KIB);
+  const large = calls.begin('a', 590 * KIB);
   expect(call(calls, 'a', 11 * KIB)?.code).toBe('overloaded');
-  end(0, 0);
+  large.end();
+  large.end();
   await clock.advance(10_000);
   expect(call(calls, 'a', 11 * KIB)).toBeUndefined();
   expect(calls.size).toBe(0);
 });
 
+test('answers of one user that wait take an eighth of the room that is free, so there is some for the next [API14]', () => {
+  const { calls } = open();
+  const kept = ['a', 'b', 'c'].map((user) => calls.begin(user, 0));
+  kept[0]?.keep(100 * KIB);
+  const second = calls.begin('a', 0);
+  expect(() => second.keep(KIB)).toThrow(
+    expect.objectContaining({ code: 'overloaded', facts: { retryAfterMs: 1_000 } }),
+  );
+  second.end();
+  expect(() => kept[1]?.keep(101 * KIB)).toThrow('wait to be taken');
+  kept[1]?.keep(100 * KIB);
+  expect(() => kept[2]?.keep(88 * KIB)).toThrow('wait to be taken');
+  kept[2]?.keep(87 * KIB);
+  kept.forEach((one) => one.end());
+  calls.begin('a', 0).keep(112 * KIB);
+});
+
+test('a call that is under way learns that the answers made meanwhile were all that the user may ask for [API14]', async () => {
+  const { clock, calls } = open();
+  const [one, other] = [calls.begin('a', 0), calls.begin('a', 0)];
+  one.checkRate();
+  one.answered(20 * 64 * KIB);
+  expect(() => other.checkRate()).toThrow(expect.objectContaining({ code: 'rateLimited' }));
+  await clock.advance(5_000);
+  other.checkRate();
+});
+
 test('a body of unknown length is counted once it is known [API14]', async () => {
   const { clock, calls } = open();
-  const ends = [calls.begin('a', undefined), calls.begin('a', undefined)];
+  const [one, other] = [calls.begin('a', undefined), calls.begin('a', undefined)];
   expect(call(calls, 'a', 100 * KIB)?.code).toBe('overloaded');
-  ends[0]?.(160 * KIB, 0);
+  one.read(160 * KIB);
+  one.end();
   // 2 calls, and 10 more for the body.
   expect(call(calls, 'a')?.facts.retryAfterMs).toBe(600);
-  ends[1]?.(0, 0);
+  other.end();
   await clock.advance(600);
   expect(call(calls, 'a')).toBeUndefined();
 });
