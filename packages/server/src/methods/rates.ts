@@ -1,5 +1,5 @@
 /** How often something may be asked for, where it is the same over every kind of connection. */
-import type { ConversationId, UserId } from '@duolog/protocol';
+import type { ConversationId, MethodName, UserId } from '@duolog/protocol';
 import { DuologError, LIMITS } from '@duolog/protocol';
 import { createRateLimit } from '../core/rate-limit.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -21,6 +21,14 @@ export const RATE_SETTINGS: RateSettings = {
 
 /** Requests let in of one connection, and of one user over HTTP: ten times the messages at the least (GAT8, API14). */
 export const requestsPerSecond = (messagesPerSecond: number): number => Math.max(200, 10 * messagesPerSecond);
+
+/** Characters of an answer that count as one more request: as many as are made in the time of a short one. */
+const ANSWER_OF_ONE = 16_384;
+const ANSWER_OF: { readonly [M in MethodName]?: number } = { 'conversation.list': 1_024, sync: 8_192 };
+
+/** As how many more requests an answer of so many characters counts (GAT8, API14). */
+export const costOfAnswer = (method: MethodName, length: number): number =>
+  Math.floor(length / (ANSWER_OF[method] ?? ANSWER_OF_ONE));
 
 export interface Rates {
   /** Throws `rateLimited` if this user may not say anything there now; else counts one message. */

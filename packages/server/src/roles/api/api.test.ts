@@ -382,7 +382,7 @@ test('the front page says what this is, and all its links are answered [API12]',
   expect(html).toContain('chat server');
   expect(html).not.toMatch(/<script|src=|url\(|@import/);
   const links = [...html.matchAll(/href="([^"]+)"/g)].map(([, path]) => path ?? '');
-  expect(links).toEqual(['/reference', '/openapi.json', '/health', '/ready']);
+  expect(links).toEqual(['/reference', '/openapi.json', '/health', '/ready', '/metrics']);
   for (const path of links) expect([path, (await fetch(`${server.url}${path}`)).status]).toEqual([path, 200]);
   expect((await fetch(server.url, { method: 'HEAD' })).status).toBe(200);
 });

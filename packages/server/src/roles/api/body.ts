@@ -1,6 +1,6 @@
 /** Request bodies, read no further than they may be long. */
 import { DuologError, LIMITS } from '@duolog/protocol';
-import { isNestedDeeper } from '../nesting.ts';
+import { isIntricate } from '../shape.ts';
 
 type BodyLimit = 'maxFrameBytes' | 'maxSignInBytes';
 
@@ -51,19 +51,15 @@ export const readBody = async (request: Request, limit: BodyLimit): Promise<Uint
   }
 };
 
-/** Longer ones are looked at before they are parsed: brackets alone may cost the parser half a second. */
-const PARSED_UNSEEN_BYTES = 16_384;
-const MAX_LEVELS = 32;
-
-const tooDeep = (): DuologError =>
-  new DuologError('invalid', `The body is nested deeper than ${MAX_LEVELS} levels.`, { field: 'params' });
+const tooIntricate = (): DuologError =>
+  new DuologError('invalid', 'The body is nested too deeply, or has too many parts.', { field: 'params' });
 
 /** The JSON value of a body; that of an empty one is `{}`. Throws `invalid`. */
 export const jsonOf = (bytes: Uint8Array): unknown => {
   if (bytes.byteLength === 0) return {};
   try {
     const text = utf8.decode(bytes);
-    if (bytes.byteLength > PARSED_UNSEEN_BYTES && isNestedDeeper(text, MAX_LEVELS)) throw tooDeep();
+    if (isIntricate(text)) throw tooIntricate();
     return JSON.parse(text);
   } catch (cause) {
     if (cause instanceof DuologError) throw cause;

@@ -2,6 +2,7 @@
 import { DuologError, ERRORS, SOCKET_PATH } from '@duolog/protocol';
 import type { MethodName, Result, UserId, WireError } from '@duolog/protocol';
 import type { Caller } from '../../methods/handler.ts';
+import { costOfAnswer } from '../../methods/rates.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Metrics } from '../../ports/metrics.ts';
@@ -68,7 +69,6 @@ const withOwnAddress = (json: string, address: string): string => {
 
 /** The answer, with which the call ends: with a long one when it was taken, with any other at once. */
 const respond = (json: string, call: UserCall, clock: Clock): Response => {
-  call.answered(json.length);
   const waitingBytes = waitingBytesOf(json);
   if (waitingBytes === 0) {
     call.end();
@@ -114,6 +114,7 @@ const createUserRoute = (
       }
       const isFound = method === 'server.find';
       const json = isFound ? withOwnAddress(made.json, addressOf(request, peer, options.url)) : made.json;
+      call.answered(costOfAnswer(method, json.length));
       return respond(json, call, clock);
     } catch (thrown) {
       call.end();

@@ -64,8 +64,8 @@ export const frontPage = ({ version, address }: FrontPage): string => {
 <li><a href="/openapi.json">OpenAPI<small>the HTTP calls for programs</small></a></li>
 <li><a href="/health">Health<small>answers 200 while it serves</small></a></li>
 <li><a href="/ready">Readiness<small>whether it takes new work</small></a></li>
+<li><a href="/metrics">Metrics<small>Prometheus text</small></a></li>
 </ul>
-<p>Metrics for Prometheus are at <code>/metrics</code>.</p>
 <h2>Chat from a terminal</h2>
 <pre>npx duolog chat ${url}</pre>
 <h2>Build on it</h2>

@@ -112,7 +112,10 @@ test.each<[string, Record<string, string>, boolean]>([
   // Pages, such as one whose name was made to mean this machine.
   ['127.0.0.1', { origin: 'https://evil.example' }, false],
   ['127.0.0.1', { 'sec-fetch-site': 'cross-site' }, false],
-  ['127.0.0.1', { 'sec-fetch-site': 'same-origin' }, false],
+  ['127.0.0.1', { 'sec-fetch-site': 'same-origin', host: 'evil.example:8080' }, false],
+  ['127.0.0.1', { 'sec-fetch-site': 'same-origin', host: '127.0.0.1.evil.example' }, false],
+  ['127.0.0.1', { 'sec-fetch-site': 'same-origin', host: 'localhost:8080' }, true],
+  ['::1', { 'sec-fetch-site': 'same-origin', host: '[::1]:8080' }, true],
   ['127.0.0.1', { 'sec-fetch-site': 'none' }, true],
 ])('who comes from %j with %o comes from the same machine: %p [OPS9]', (address, headers, isHere) => {
   expect(isFromHere(new Headers(headers), { address, secure: false })).toBe(isHere);

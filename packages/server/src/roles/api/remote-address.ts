@@ -32,12 +32,19 @@ export const peerOf = (headers: Headers, socketAddress: string, proxies: readonl
 /** What proxies add, in whatever manner they are set up, and browsers for pages. */
 const SENT_FOR_OTHERS = ['x-forwarded-for', 'forwarded', 'via', 'x-real-ip', 'origin'];
 
-/** Whether a program of this very machine asks, and none that brings somebody else's requests: no proxy, no web page. */
+const OWN_HOST = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
+
+/** Whether a browser asks because a person typed the address, or went on from our own page; a name of somebody else may lead to us too. */
+const isByPerson = (headers: Headers): boolean => {
+  const site = headers.get('sec-fetch-site') ?? 'none';
+  return site === 'none' || (site === 'same-origin' && OWN_HOST.test(headers.get('host') ?? ''));
+};
+
+/** Whether a program of this very machine asks, and none that brings somebody else's requests: no proxy, no foreign page. */
 export const isFromHere = (headers: Headers, { address }: Peer): boolean =>
   /^(?:127(?:\.\d{1,3}){3}|::1)$/.test(address) &&
   !SENT_FOR_OTHERS.some((name) => headers.has(name)) &&
-  // A browser says so when a person typed the address.
-  (headers.get('sec-fetch-site') ?? 'none') === 'none';
+  isByPerson(headers);
 
 /** What shares a rate limit: an IPv4 address, or the /64 network that one IPv6 customer has at the least. */
 export const rateKeyOf = (address: string): string => {

@@ -26,8 +26,8 @@ export interface UserCall {
   read(bytes: number): void;
   /** Throws `rateLimited` when the answers made meanwhile have used up what the user may ask for. */
   checkRate(): void;
-  /** An answer of so many characters was made. */
-  answered(length: number): void;
+  /** An answer was made that counts as so many more calls. */
+  answered(calls: number): void;
   /** So many bytes of it are kept until the end. Throws `overloaded` when there is no room for them. */
   keep(bytes: number): void;
   /** It counts no more; again does nothing. */
@@ -53,9 +53,8 @@ interface UnderWay {
 const MAX_USERS = 100_000;
 const BURST_MS = 2_000;
 const WAIT_MS = 1_000;
-/** Bytes of a body, and characters of an answer, that count as one more call. */
+/** Bytes of a body that count as one more call. */
 const BODY_OF_ONE = 16_384;
-const ANSWER_OF_ONE = 65_536;
 /** A body of unknown length counts for so many bytes while it is read. */
 const UNKNOWN_BYTES = 256 * 1_024;
 /** Answers of one user may take this share of the room that is free, so that a few never take all of it. */
@@ -104,7 +103,7 @@ export const createUserCalls = (clock: Clock, limits: UserCallLimits): UserCalls
         if (bodyBytes === undefined) charge(user, bytes / BODY_OF_ONE);
       },
       checkRate: () => refuseTooMany(user, 0),
-      answered: (length) => charge(user, length / ANSWER_OF_ONE),
+      answered: (calls) => charge(user, calls),
       keep: (bytes) => {
         room.take(bytes, of.waitingBytes);
         keptBytes += bytes;

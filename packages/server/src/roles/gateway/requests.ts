@@ -2,6 +2,7 @@
 import { ID_PATTERN, LIMITS, replyItem } from '@duolog/protocol';
 import type { MethodName, OutboxId, WireError } from '@duolog/protocol';
 import { METHODS, isCommand, isMethodName } from '@duolog/protocol/schema';
+import { costOfAnswer } from '../../methods/rates.ts';
 import type { Call, Dispatch } from '../dispatch.ts';
 import { wireError } from '../dispatch.ts';
 import { isIntricate } from '../shape.ts';
@@ -37,9 +38,6 @@ interface RawRequest {
 const RATE_WAIT_MS = 1_000;
 /** Characters of a request that count as one more request: long ones take their time to read. */
 const LENGTH_OF_ONE = 16_384;
-/** Characters of an answer that count as one more request: as many as are made in the time of a short one. */
-const ANSWER_OF_ONE = 16_384;
-const ANSWER_OF: { readonly [M in MethodName]?: number } = { 'conversation.list': 1_024, sync: 8_192 };
 /** Characters of a query, at most: they wait, and none needs as many. */
 const MAX_QUERY_LENGTH = 8_192;
 const costOf = (length: number): number => 1 + Math.floor(length / LENGTH_OF_ONE);
@@ -164,16 +162,16 @@ export const createRequests = (options: {
   const query = (connection: Connection, id: number, call: Call): void => {
     if (connection.reading < settings.maxReading && connection.lag === undefined) {
       connection.reading += 1;
-      void dispatch(call, queryAnswers(connection, ANSWER_OF[call.method] ?? ANSWER_OF_ONE), id);
+      void dispatch(call, queryAnswers(connection, call.method), id);
     } else (connection.waiting ??= []).push({ id, call });
   };
 
-  const queryAnswers = (connection: Connection, ofOne: number) => ({
+  const queryAnswers = (connection: Connection, method: MethodName) => ({
     answered: (id: number, resultJson: string): void => {
       connection.reading -= 1;
       finish(connection);
       if (connection.state !== 'ended') {
-        seats.charge(connection.seat, Math.floor(resultJson.length / ofOne));
+        seats.charge(connection.seat, costOfAnswer(method, resultJson.length));
         options.pushAnswer(connection, replyItem(id, resultJson));
       }
       resume(connection);
