@@ -89,11 +89,15 @@ test.each<[string, string]>([
 });
 
 test('deep params are skipped or refused like shallow ones [GAT7, GAT14]', async () => {
-  const deep = `${'{"a":['.repeat(100_000)}${']}'.repeat(100_000)}`;
+  const nested = (levels: number): string => `${'{"a":['.repeat(levels)}${']}'.repeat(levels)}`;
+  const deep = nested(900);
   socket.text(`{"id":901,"method":"account.get","params":${deep}}`);
   expect(await isAnswered(901)).toMatchObject({ result: {} });
   socket.text(`{"id":902,"method":"user.get","params":{"users":${deep}}}`);
   expect(await isAnswered(902)).toMatchObject({ error: { code: 'invalid', field: 'params.users' } });
+  // What would take long to parse is not parsed.
+  socket.text(`{"id":903,"method":"account.get","params":${nested(100_000)}}`);
+  expect(await isAnswered(903)).toMatchObject({ error: { code: 'invalid', field: 'params' } });
 });
 
 test('a frame of more than 2 MiB ends the connection, in one part or many, also one that only claims to be long [GAT9]', async () => {

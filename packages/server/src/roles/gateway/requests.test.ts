@@ -257,9 +257,16 @@ test('a query that is longer than any has to be is refused, since queries may ha
   expect(await client.error('watch', { conversations: [], x })).toMatchObject({ code: 'invalid' });
 });
 
-test('a frame that is dear to parse ends the connection [GAT7]', async () => {
+test('a frame that is dear to parse is refused unread, and ends the connection if it does not begin with an id [GAT7]', async () => {
   const rig = await GatewayRig.open();
   const alice = await rig.signUp('alice');
+  const asking = await rig.join(alice);
+  asking.frame(`{"id":77,"method":"account.get","params":${'['.repeat(100_000)}${']'.repeat(100_000)}}`);
+  await rig.settle();
+  expect(asking.reply(77)).toMatchObject({ error: { code: 'invalid', field: 'params' } });
+  expect((await asking.result('account.get', {})).account.handle).toBe('alice');
+  for (let i = 0; i < 64; i++) asking.frame(`{"id":${100 + i},"x":${'['.repeat(20_000)}`);
+  expect(asking.code).toBe(CLOSE_CODES.abuse.code);
   for (const frame of ['['.repeat(100_000), `[${'{},'.repeat(70_000)}{}]`]) {
     const client = await rig.join(alice);
     client.frame(frame);

@@ -49,6 +49,8 @@ const invalid = (detail: string, field: string): WireError => wireError('invalid
 const OVERLOADED = wireError('overloaded', 'Too many requests of this connection are unanswered.', {
   retryAfterMs: RATE_WAIT_MS,
 });
+const LEADING_ID = /^\{"id":(\d{1,15})[,}]/;
+const INTRICATE = invalid('The request is nested too deeply, or has too many parts.', 'params');
 const LONG_QUERY = invalid(`A query has at most ${MAX_QUERY_LENGTH} characters.`, 'params');
 const CROWDED = wireError('overloaded', 'Too many requests wait at this server.', { retryAfterMs: RATE_WAIT_MS });
 const NOT_YET = wireError('unavailable', 'Hello is not answered yet.', { retryAfterMs: 100 });
@@ -219,6 +221,15 @@ export const createRequests = (options: {
     return isCrowded(connection, length) ? CROWDED : undefined;
   };
 
+  /** Refuses a frame that is not parsed, if it says first which request it is. */
+  const refuseUnread = (connection: Connection, frame: string): void => {
+    const [, id] = LEADING_ID.exec(frame) ?? [];
+    if (id === undefined || connection.state === 'new') return end(connection, 'badFrame');
+    const cost = costOf(frame.length);
+    if (seats.spend(connection.seat, cost)) refuseNow(connection, Number(id), INTRICATE);
+    else refuseExcess(connection, Number(id), cost);
+  };
+
   const request = (connection: Connection, raw: unknown, length: number): void => {
     if (!isPlainObject(raw) || !isId(raw.id)) return end(connection, 'badFrame');
     const { id } = raw;
@@ -247,7 +258,7 @@ export const createRequests = (options: {
 
   return {
     take: (connection, frame) => {
-      if (isIntricate(frame)) return end(connection, 'badFrame');
+      if (isIntricate(frame)) return refuseUnread(connection, frame);
       let value: unknown;
       try {
         value = JSON.parse(frame);
