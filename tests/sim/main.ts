@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { PLANTS, isPlant, siteOf } from './plants.ts';
 import type { PlantName } from './plants.ts';
-import { runSeed } from './run.ts';
+import { addTo, newSum, runSeed } from './run.ts';
 import type { SeedReport } from './run.ts';
 import { SITES, isSite } from './sites.ts';
 import type { SiteName } from './sites.ts';
@@ -70,26 +70,12 @@ const run = async (): Promise<number> => {
   ];
   let bad = 0;
   for (const site of sitesOf(options.site, plant)) {
-    const sum = {
-      ok: 0,
-      takeovers: 0,
-      unknownStored: 0,
-      unknownNotStored: 0,
-      storageFull: 0,
-      failedWrites: 0,
-      pages: 0,
-    };
+    const sum = newSum();
     for (let seed = from; seed < from + seeds; seed++) {
       const report = await runSeed(seed, SITES[site], plant === undefined ? [] : [plant]);
       if (options.history !== undefined)
         writeFileSync(options.history, report.history.map((event) => `${JSON.stringify(event)}\n`).join(''));
-      sum.ok += report.ok;
-      sum.takeovers += report.takeovers;
-      sum.unknownStored += report.unknownStored;
-      sum.unknownNotStored += report.unknownNotStored;
-      sum.storageFull += report.storageFull;
-      sum.failedWrites += report.failedWrites;
-      sum.pages += report.pages;
+      addTo(sum, report);
       if (report.violations.length === 0) continue;
       bad += 1;
       console.log(`${site}: seed ${seed} breaks ${[...new Set(report.violations.map(({ rule }) => rule))].join(', ')}`);

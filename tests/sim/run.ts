@@ -25,6 +25,31 @@ export interface SeedReport {
   readonly history: World['events'];
 }
 
+/** What happened in several seeds. */
+type Sum = Record<(typeof SUMMED)[number], number>;
+const SUMMED = [
+  'ok',
+  'takeovers',
+  'unknownStored',
+  'unknownNotStored',
+  'storageFull',
+  'failedWrites',
+  'pages',
+] as const satisfies readonly (keyof SeedReport)[];
+
+export const newSum = (): Sum => ({
+  ok: 0,
+  takeovers: 0,
+  unknownStored: 0,
+  unknownNotStored: 0,
+  storageFull: 0,
+  failedWrites: 0,
+  pages: 0,
+});
+export const addTo = (sum: Sum, report: SeedReport): void => {
+  for (const key of SUMMED) sum[key] += report[key];
+};
+
 /** Engines behave well, badly or very badly: by the seed. */
 const ratesOf = (seed: number): FaultRates => {
   if (seed % 4 === 0) return { ...CALM, delayMs: [0, 5] };

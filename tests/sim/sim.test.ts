@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test';
 import { PLANTS, siteOf } from './plants.ts';
 import type { PlantName } from './plants.ts';
-import { runSeed } from './run.ts';
+import { addTo, newSum, runSeed } from './run.ts';
 import { SITES } from './sites.ts';
 import type { SiteName } from './sites.ts';
 
@@ -10,24 +10,13 @@ const LIMIT_MS = 180_000;
 const breaks = async (site: SiteName, seed: number, plants: readonly PlantName[] = []): Promise<readonly string[]> =>
   (await runSeed(seed, SITES[site], plants)).violations.map(({ rule, detail }) => `${rule}: ${detail}`);
 
-const NOTHING = {
-  ok: 0,
-  takeovers: 0,
-  unknownStored: 0,
-  unknownNotStored: 0,
-  storageFull: 0,
-  failedWrites: 0,
-  pages: 0,
-};
-const SEEN = Object.keys(NOTHING) as readonly (keyof typeof NOTHING)[];
-
 /** Runs seeds of which none may break a rule; what was seen in them. */
-const seedsHold = async (site: SiteName, from: number, seeds: number): Promise<Readonly<typeof NOTHING>> => {
-  const sum = { ...NOTHING };
+const seedsHold = async (site: SiteName, from: number, seeds: number): Promise<ReturnType<typeof newSum>> => {
+  const sum = newSum();
   for (let seed = from; seed < from + seeds; seed++) {
     const report = await runSeed(seed, SITES[site]);
     expect({ seed, violations: report.violations }).toEqual({ seed, violations: [] });
-    for (const key of SEEN) sum[key] += report[key];
+    addTo(sum, report);
   }
   // A simulation in which nothing happened shows nothing.
   expect(sum.ok).toBeGreaterThan(seeds * 100);
