@@ -22,6 +22,8 @@ import type { Position } from './sync.ts';
 
 /** How long a pull waits for the outcome of messages that may have been stored: else they would show twice for a moment. */
 const CERTAIN_MS = 1000;
+/** After this long `watch` is asked again, where the server names no time. */
+const WATCH_MS = 1000;
 
 export class Core {
   readonly emitter = new Emitter<ClientEvents>();
@@ -122,7 +124,7 @@ export class Core {
     const joined = conversations.filter((id) => this.replica.row(id)?.view.state !== 'left');
     this.link.request('watch', { conversations: joined }, (answer) => {
       if (!('error' in answer)) return;
-      const { retry, detail, retryAfterMs = CERTAIN_MS } = answer.error;
+      const { retry, detail, retryAfterMs = WATCH_MS } = answer.error;
       if (retry === 'never') this.#fault(`watch: ${detail}`);
       else this.#stopWatch = this.#clock.after(retryAfterMs, () => this.watch(this.watched));
     });

@@ -15,7 +15,7 @@ export class History {
   /** Loads run one after another. */
   #loading: Promise<unknown> = Promise.resolve();
   #following = false;
-  /** There is nothing before the first message, or nobody asked: of memberships before this one only the server knows. */
+  /** The server said that nothing is before the first message: of memberships before this one only it knows. */
   #begun = false;
 
   constructor(conversation: string, sources: PageSources, events: Emitter<ClientEvents>) {

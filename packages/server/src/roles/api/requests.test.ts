@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import type { WireError } from '@duolog/protocol';
 import { systemClock } from '../../engines/clock-system.ts';
 import { createLog } from '../../log.ts';
+import { until } from '../../../testing/until.ts';
 import { METRICS_CONTENT_TYPE, createMetrics } from '../../metrics.ts';
 import type { Dispatch } from '../dispatch.ts';
 import { listen } from '../listener.ts';
@@ -92,10 +93,6 @@ const count = (route: string, status: number): number =>
 const listRequest = (user: string): Request =>
   new Request('http://x/v1/message.list', { method: 'POST', body: LIST, headers: { authorization: `Bearer ${user}` } });
 
-const until = async (reached: () => boolean): Promise<void> => {
-  while (!reached()) await Bun.sleep(5);
-};
-
 test.each([
   ['no Host', 'GET /health HTTP/1.0'],
   ['an empty Host', 'GET /health?x=/y HTTP/1.1\r\nHost: '],
@@ -131,7 +128,7 @@ test.each([
   socket.write(`POST /v1/${method} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ann\r\n${length}\r\n\r\n${part}`, () =>
     setTimeout(() => socket.resetAndDestroy(), 50),
   );
-  await until(() => count(method, 400) + count(method, 500) > 0);
+  await until('the call is counted', () => count(method, 400) + count(method, 500) > 0);
   expect([count(method, 400), lines]).toEqual([1, []]);
 });
 
@@ -191,7 +188,7 @@ test('a connection that goes away with an answer that it did not read makes room
     const head = `POST /v1/message.list HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer cid\r\nContent-Length: ${LIST.length}`;
     socket.write(`${head}\r\n\r\n${LIST}`);
   }
-  await until(() => count('message.list', 200) === before + 2);
+  await until('both are answered', () => count('message.list', 200) === before + 2);
   expect(await codeOf(await post('cid', 'message.list', LIST))).toBe('overloaded');
   for (const socket of sockets) socket.destroy();
   let code = '';

@@ -26,7 +26,7 @@ test('a few long queries are worked on at a time, and fewer of one user [API14]'
   await Bun.sleep(0);
   expect(begun).toEqual(['a', 'a', 'b', 'b']);
   waits[1]?.reject(new Error('it broke'));
-  expect(others[0]).rejects.toThrow('it broke');
+  expect(String(await others[0]?.catch((error: unknown) => error))).toContain('it broke');
   await Bun.sleep(0);
   expect(begun).toEqual(['a', 'a', 'b', 'b', 'a']);
   for (const wait of waits) wait.resolve('');
